@@ -1,0 +1,233 @@
+"""Settings come from the environment, once, and are checked before anything starts.
+
+A wrong value stops the program with one sentence that says which variable is wrong and what it may be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SmsGateway = Literal["console", "twilio"]
+
+
+class SettingsError(Exception):
+    """A setting is missing or impossible; the message is one sentence for the person who starts Loopline."""
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """The window in which a text may be sent, in the patient's own time zone; None means at any time."""
+
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True)
+class Settings:
+    database_url: str
+    secret_key: str = field(repr=False)
+    demo: bool
+    network_name: str
+    network_phone: str
+    public_base_url: str
+    sms_gateway: SmsGateway
+    twilio_account_sid: str
+    twilio_auth_token: str = field(repr=False)
+    twilio_messaging_service_sid: str
+    twilio_from: str
+    twilio_api_base_url: str
+    quiet_hours: QuietHours | None
+    served_follow_up_days: int
+    geocoder: str
+    geocoder_options: tuple[tuple[str, str], ...] = field(repr=False)
+    """What the geocoder is set up with, such as its key: pairs of names and values."""
+    geocoder_timeout: float
+    """Seconds."""
+    instance: Path
+
+    @property
+    def sender(self) -> str:
+        """Who our texts come from: a Messaging Service when there is one, else a number."""
+        return self.twilio_messaging_service_sid or self.twilio_from
+
+    @property
+    def twilio_auth_tokens(self) -> tuple[str, ...]:
+        """The first signs our requests; a webhook may be signed with any, so that a token can be rotated.
+
+        TWILIO_AUTH_TOKEN holds one token, or several with commas between them.
+        """
+        return tuple(filter(None, (token.strip() for token in self.twilio_auth_token.split(","))))
+
+
+def instance_folder(environ: Mapping[str, str]) -> Path:
+    """Where this installation keeps what is its own: the embedded database and the session key."""
+    return Path(environ.get("LOOPLINE_INSTANCE") or ROOT / "instance").resolve()
+
+
+def database_folder(environ: Mapping[str, str]) -> Path:
+    """Where the embedded PostgreSQL keeps its data."""
+    return instance_folder(environ) / "postgres"
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database, named the way SQLAlchemy chooses psycopg 3.
+
+    Hosting platforms hand out ``postgres://`` and ``postgresql://``; both mean PostgreSQL, nothing about a driver.
+    """
+    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+
+
+def libpq_url(url: str) -> str:
+    """The same database in the form that psycopg and the job engine take."""
+    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", url)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read and check every setting.
+
+    :raises SettingsError: one sentence naming the variable and what it may be.
+    """
+    demo = _flag(environ, "LOOPLINE_DEMO", default=False)
+    folder = instance_folder(environ)
+    gateway = environ.get("SMS_GATEWAY", "console")
+    if gateway not in {"console", "twilio"}:
+        raise SettingsError(f"SMS_GATEWAY must be console or twilio, not “{gateway}”.")
+    settings = Settings(
+        database_url=_database_url(environ),
+        secret_key=environ.get("SECRET_KEY") or _kept_secret(folder),
+        demo=demo,
+        network_name=environ.get("NETWORK_NAME", "Loopline"),
+        network_phone=environ.get("NETWORK_PHONE", "410-555-0100"),
+        public_base_url=_base_url(environ, "PUBLIC_BASE_URL", f"http://127.0.0.1:{environ.get('PORT', '8000')}"),
+        sms_gateway=cast("SmsGateway", gateway),
+        twilio_account_sid=environ.get("TWILIO_ACCOUNT_SID", ""),
+        twilio_auth_token=environ.get("TWILIO_AUTH_TOKEN", ""),
+        twilio_messaging_service_sid=environ.get("TWILIO_MESSAGING_SERVICE_SID", ""),
+        twilio_from=environ.get("TWILIO_FROM", ""),
+        twilio_api_base_url=_base_url(environ, "TWILIO_API_BASE_URL", "") if environ.get("TWILIO_API_BASE_URL") else "",
+        quiet_hours=_quiet_hours(environ.get("QUIET_HOURS", "off" if demo else "09:00-20:00")),
+        served_follow_up_days=_days(environ, "SERVED_FOLLOW_UP_DAYS", 0 if demo else 3),
+        geocoder=environ.get("GEOCODER", "zip"),
+        geocoder_options=_options(environ, "GEOCODER_OPTIONS"),
+        geocoder_timeout=_seconds(environ, "GEOCODER_TIMEOUT", 3.0),
+        instance=folder,
+    )
+    if gateway == "twilio":
+        _require_twilio(settings)
+    return settings
+
+
+def settings() -> Settings:
+    """The running application's settings."""
+    return cast("Settings", current_app.extensions["settings"])
+
+
+def _database_url(environ: Mapping[str, str]) -> str:
+    url = environ.get("DATABASE_URL", "")
+    if not url:
+        raise SettingsError(
+            "DATABASE_URL is not set: start Loopline with “make run”, which brings its own PostgreSQL, "
+            "or set DATABASE_URL to a PostgreSQL 14 or newer."
+        )
+    if not re.match(r"^postgres(ql)?(\+psycopg)?://", url):
+        raise SettingsError("DATABASE_URL must begin with postgresql:// because Loopline needs PostgreSQL.")
+    return url
+
+
+def _base_url(environ: Mapping[str, str], name: str, default: str) -> str:
+    url = (environ.get(name) or default).rstrip("/")
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+        raise SettingsError(f"{name} must be a whole address such as https://loopline.example.org, not “{url}”.")
+    return url
+
+
+def _flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return default if value == "" else value in {"1", "true", "yes", "on"}
+    raise SettingsError(f"{name} must be 1 or 0, not “{value}”.")
+
+
+def _days(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name, str(default))
+    if not value.isdecimal():
+        raise SettingsError(f"{name} must be a whole number of days, not “{value}”.")
+    return int(value)
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name, str(default))
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 60:  # noqa: PLR2004  a minute
+        raise SettingsError(f"{name} must be a number of seconds up to 60, not “{value}”.")
+    return seconds
+
+
+def _options(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:
+    try:
+        given = json.loads(environ.get(name) or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise SettingsError(f'{name} must be a JSON object of texts such as {{"api_key": "…"}}.')
+    return tuple(sorted(given.items()))
+
+
+def _quiet_hours(value: str) -> QuietHours | None:
+    if value == "off":
+        return None
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value)
+    if not match:
+        raise SettingsError(
+            f"QUIET_HOURS must look like 09:00-20:00 (texts go out between these), or be off, not “{value}”."
+        )
+    h1, m1, h2, m2 = map(int, match.groups())
+    opens, closes = time(h1, m1), time(h2, m2)
+    if opens >= closes:
+        raise SettingsError("QUIET_HOURS must open before it closes, for example 09:00-20:00.")
+    return QuietHours(opens, closes)
+
+
+def _require_twilio(settings: Settings) -> None:
+    missing = [
+        name
+        for name, value in {
+            "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
+            "TWILIO_AUTH_TOKEN": settings.twilio_auth_token,
+            "TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM": settings.sender,
+        }.items()
+        if not value
+    ]
+    if missing:
+        raise SettingsError(f"SMS_GATEWAY=twilio also needs {', '.join(missing)}.")
+
+
+def _kept_secret(folder: Path) -> str:
+    """A session key of this installation's own, made once, so that a restart signs nobody out."""
+    path = folder / "secret_key"
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_hex(32))
+    except FileExistsError:  # another process was faster; its key is as good as ours
+        pass
+    return path.read_text(encoding="ascii")
