@@ -1,0 +1,158 @@
+"""The guard at the edge asks who is there, and whether their role ever does this.
+
+Every view says `@allow(Action.…)` or `@public("why")`; one that says neither is refused to everybody, so a forgotten
+decorator closes a door instead of opening it. Pages know people by their session (Flask-Login), the JSON API by bearer
+token only, which is why the API needs no CSRF token.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask import session as browser
+from flask_login import LoginManager, current_user
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response
+
+from app import i18n
+from app.config import settings
+from app.errors import Forbidden
+from app.i18n import gettext as _
+from app.i18n import marked
+from app.staff import queries
+from app.staff.models import StaffMember
+from app.staff.permissions import Action, Role, may
+
+View = TypeVar("View", bound=Callable[..., object])
+
+login_manager = LoginManager()
+
+
+def allow(action: Action) -> Callable[[View], View]:
+    """Only people whose role does `action`. Stands right under the route."""
+
+    def mark(view: View) -> View:
+        view.allowed_action = action  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def public(why: str) -> Callable[[View], View]:
+    """Anybody, signed in or not, because `why`."""
+
+    def mark(view: View) -> View:
+        view.public_because = why  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def me() -> StaffMember:
+    """Who is asking; only called behind `allow`."""
+    return cast("StaffMember", g.staff)
+
+
+def signed_in() -> bool:
+    """Whether anybody is; for views that are open to all."""
+    return g.get("staff") is not None
+
+
+def is_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def init_app(app: Flask) -> None:
+    login_manager.init_app(app)
+    login_manager.user_loader(_from_session)
+    app.before_request(_guard)
+    app.context_processor(_for_templates)
+
+
+def _from_session(staff_id: str) -> StaffMember | None:
+    return queries.staff_by_id(uuid.UUID(staff_id))
+
+
+def _from_token() -> StaffMember | None:
+    kind, _space, token = request.headers.get("Authorization", "").partition(" ")
+    return queries.staff_by_token(token.strip()) if kind.lower() == "bearer" else None
+
+
+def _i_may(action: Action) -> bool:
+    staff = g.get("staff")
+    return staff is not None and may(staff.role, action)
+
+
+ROLE_WORDS = {
+    Role.HEALTH_WORKER: marked("Health worker"),
+    Role.LEAD: marked("Team lead"),
+    Role.AGENCY: marked("Agency"),
+    Role.ADMINISTRATOR: marked("Administrator"),
+}
+
+
+def _for_templates() -> dict[str, Any]:
+    staff: StaffMember | None = g.get("staff")
+    return {
+        "me": staff,
+        "may": _i_may,
+        "Action": Action,
+        "network_name": settings().network_name if settings().network_name != "Loopline" else "",
+        "signed_in": {"name": staff.name, "role": _(ROLE_WORDS[staff.role])} if staff else None,
+        "sign_out_href": "/sign-out",
+    }
+
+
+def _guard() -> Response | None:
+    g.staff = None
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static":
+        _speak(None)
+        return None
+    staff = _from_token() if is_api() else _signed_in()
+    _speak(staff)
+    g.staff = staff
+    if getattr(view, "public_because", None):
+        return None
+    if staff is None:
+        if is_api():
+            raise Unauthorized(_("Send a valid token: Authorization: Bearer …"))
+        return redirect(
+            url_for("staff.sign_in", next=request.full_path.rstrip("?") if request.method == "GET" else None)
+        )
+    action = getattr(view, "allowed_action", None)
+    if action is None or not may(staff.role, action):
+        raise Forbidden(_("Your account may not do this. Ask an administrator if you need to."))
+    return None
+
+
+def _signed_in() -> StaffMember | None:
+    if not current_user.is_authenticated:
+        return None
+    staff = cast("StaffMember", current_user._get_current_object())  # noqa: SLF001  Flask-Login's own way to unwrap
+    return staff if staff.active else None
+
+
+def _speak(staff: StaffMember | None) -> None:
+    """Choose the language of pages: asked for now or before in this browser, the person's own, the browser's."""
+    asked = request.args.get("lang")
+    if asked in i18n.STAFF_LANGUAGES and not is_api():
+        browser["language"] = asked
+    chosen = browser.get("language") or (staff.language if staff else None)
+    if chosen not in i18n.STAFF_LANGUAGES:
+        chosen = request.accept_languages.best_match(i18n.STAFF_LANGUAGES) or "en"
+    i18n.speak(chosen)
+
+
+def make_public(app: Flask, endpoint: str, why: str) -> None:
+    """Open a view that a library brings and that cannot carry a decorator."""
+    view = app.view_functions[endpoint]
+
+    @public(why)
+    def opened(**arguments: Any) -> Any:  # noqa: ANN401  whatever the library's view takes and gives
+        return view(**arguments)
+
+    app.view_functions[endpoint] = opened

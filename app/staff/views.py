@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import session as browser
+from flask_login import login_user, logout_user
+from werkzeug.wrappers import Response
+
+from app import forms
+from app.config import settings
+from app.db import session
+from app.errors import Invalid, NotFound
+from app.i18n import LANGUAGES, STAFF_LANGUAGES
+from app.i18n import gettext as _
+from app.staff import demo, operations, queries, schemas
+from app.staff.access import ROLE_WORDS, allow, me, public, signed_in
+from app.staff.permissions import Action, Role
+
+bp = Blueprint("staff", __name__)
+
+HOME = {
+    Role.HEALTH_WORKER: "worklist.today",
+    Role.LEAD: "worklist.today",
+    Role.AGENCY: "referrals.inbox",
+    Role.ADMINISTRATOR: "reports.numbers",
+}
+
+
+@bp.get("/")
+@allow(Action.SEE_ACCOUNT)
+def home() -> Response:
+    return redirect(url_for(HOME[me().role]))
+
+
+@bp.get("/sign-in")
+@public("one has to be able to sign in")
+def sign_in() -> str | Response:
+    if signed_in():
+        return redirect(url_for(".home"))
+    return _sign_in_page()
+
+
+@bp.post("/sign-in")
+@public("one has to be able to sign in")
+def signing_in() -> Response | tuple[str, int]:
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    try:
+        staff = operations.sign_in(email, password)
+    except operations.SignInRefused as refused:
+        session.commit()  # or the try would not be counted
+        return _sign_in_page({"email": email}, {"email": refused.sentence}), HTTPStatus.UNAUTHORIZED
+    session.commit()
+    login_user(staff)
+    browser.permanent = True  # ends hours after the last click, also in a browser that is never closed
+    return redirect(forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER)
+
+
+def _sign_in_page(values: dict[str, str] | None = None, errors: dict[str, str] | None = None) -> str:
+    accounts = demo.accounts() if settings().demo else []
+    return render_template("staff/sign_in.html", values=values or {}, errors=errors or {}, demo_accounts=accounts)
+
+
+@bp.post("/sign-out")
+@public("whoever is signed in may leave, also when the account was closed meanwhile")
+def sign_out() -> Response:
+    logout_user()
+    browser.clear()  # phones are shared: nothing of whom was looked for stays behind
+    return redirect(url_for("staff.sign_in"), HTTPStatus.SEE_OTHER)
+
+
+@bp.get("/account")
+@allow(Action.SEE_ACCOUNT)
+def account() -> str:
+    return _account_page({})
+
+
+@bp.post("/account/language")
+@allow(Action.SEE_ACCOUNT)
+def set_language() -> Response:
+    operations.set_language(me(), request.form.get("language", ""))
+    session.commit()
+    return redirect(url_for("staff.account", lang=me().language), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/account/password")
+@allow(Action.SEE_ACCOUNT)
+def set_password() -> Response | tuple[str, int]:
+    try:
+        operations.change_password(me(), request.form.get("old", ""), request.form.get("new", ""))
+    except Invalid as invalid:
+        return _account_page(invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
+    session.commit()
+    flash(_("Your password is changed."), "success")
+    return redirect(url_for("staff.account"), HTTPStatus.SEE_OTHER)
+
+
+def _account_page(errors: dict[str, str]) -> str:
+    options = [(code, LANGUAGES[code].autonym) for code in STAFF_LANGUAGES]
+    return render_template(
+        "staff/account.html", values={"language": me().language}, errors=errors, language_options=options
+    )
+
+
+@bp.get("/people")
+@allow(Action.MANAGE_STAFF)
+def people() -> str:
+    return _people_page({}, {})
+
+
+@bp.post("/people")
+@allow(Action.MANAGE_STAFF)
+def add_person() -> Response | tuple[str, int]:
+    try:
+        person = forms.load(schemas.PersonIn(), forms.nested(request.form))
+        organization = queries.organization_named(person.pop("organization"))
+        operations.add_staff(**person, organization_id=organization, by=me().id)
+    except Invalid as invalid:
+        return _people_page(request.form, invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
+    session.commit()
+    flash(_("They can sign in now. Tell them their password in person, not by e-mail."), "success")
+    return redirect(url_for("staff.people"), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/people/<uuid:staff_id>/active")
+@allow(Action.MANAGE_STAFF)
+def set_active(staff_id: uuid.UUID) -> Response:
+    person = queries.staff_by_id(staff_id)
+    if person is None:
+        raise NotFound(_("There is no such person."))
+    operations.set_active(person, active=request.form.get("active") == "yes", by=me())
+    session.commit()
+    return redirect(url_for("staff.people"), HTTPStatus.SEE_OTHER)
+
+
+def _people_page(values: Mapping[str, str], errors: Mapping[str, str]) -> str:
+    people = queries.everybody()
+    return render_template(
+        "staff/people.html",
+        people=people,
+        organizations=queries.organization_names(person.organization_id for person in people if person.organization_id),
+        team_options=[(team.id, team.name) for team in queries.teams()],
+        roles=[(role.value, _(words)) for role, words in ROLE_WORDS.items()],
+        role_words=ROLE_WORDS,
+        values=values,
+        errors=errors,
+    )
