@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+from app.i18n import LANGUAGES, marked
+from app.patients import phones
+from app.patients.models import ConsentKind
+from app.patients.operations import Address, Particulars
+
+NAME = validate.Length(max=120)
+
+
+def phone_or_nothing(typed: str) -> None:
+    """:raises ValidationError: what was typed cannot be a phone number."""
+    if not typed.strip():
+        return
+    try:
+        phones.e164(typed)
+    except phones.NotAPhone as error:
+        raise ValidationError(marked("Enter a phone number with its area code, such as 410-555-0123.")) from error
+
+
+class AddressIn(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    line1 = fields.String(load_default="", validate=validate.Length(max=200))
+    city = fields.String(load_default="", validate=validate.Length(max=120))
+    state = fields.String(load_default="", validate=validate.Length(max=40))
+    postal_code = fields.String(
+        required=True,
+        validate=validate.Regexp(
+            r"^\s*\d{5}(-\d{4})?\s*$", error=marked("Enter a ZIP code of five digits, such as 21215.")
+        ),
+        error_messages={"required": marked("Enter a ZIP code of five digits, such as 21215.")},
+    )
+
+    @post_load
+    def made(self, data: dict[str, Any], **_: object) -> Address:
+        return Address(**data)
+
+
+class ConsentIn(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    share = fields.Boolean(load_default=False)
+    text = fields.Boolean(load_default=False)
+
+
+class PatientIn(Schema):
+    """A patient as a form or the API sends one."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    given_name = fields.String(required=True, validate=NAME, error_messages={"required": marked("Enter a given name.")})
+    family_name = fields.String(
+        required=True, validate=NAME, error_messages={"required": marked("Enter a family name.")}
+    )
+    birth_date = fields.Date(
+        required=True,
+        error_messages={
+            "required": marked("Enter a birth date, such as 1985-03-27."),
+            "invalid": marked("Enter a birth date as year-month-day, such as 1985-03-27."),
+        },
+    )
+    phone = fields.String(load_default="", validate=[validate.Length(max=40), phone_or_nothing])
+    language = fields.String(
+        load_default="en",
+        validate=validate.OneOf(list(LANGUAGES), error="Choose one of these languages: {choices}."),
+    )
+    address = fields.Nested(AddressIn, required=True, error_messages={"required": marked("Enter at least a ZIP code.")})
+    consent = fields.Nested(ConsentIn, load_default=lambda: {"share": False, "text": False})
+
+    @pre_load
+    def without_nothing(self, data: Any, **_: object) -> Any:  # noqa: ANN401  whatever JSON was sent
+        """An absent value and a null one mean the same."""
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+class PatientFormIn(PatientIn):
+    """The same from a page, where the language is asked for and never assumed."""
+
+    language = fields.String(
+        required=True,
+        validate=validate.OneOf(list(LANGUAGES)),
+        error_messages={"required": marked("Choose the language they speak best.")},
+    )
+
+
+def particulars(data: dict[str, Any]) -> Particulars:
+    """The part of a loaded `PatientIn` that says who the patient is."""
+    return Particulars(
+        given_name=data["given_name"],
+        family_name=data["family_name"],
+        birth_date=data["birth_date"],
+        phone=data["phone"],
+        language=data["language"],
+        address=data["address"],
+    )
+
+
+def consent(data: dict[str, Any]) -> dict[ConsentKind, bool]:
+    return {ConsentKind(kind): given for kind, given in data["consent"].items()}
+
+
+class ConsentAnswersIn(Schema):
+    """What a patient said when asked; a question that was not asked is left out."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    share = fields.Boolean()
+    text = fields.Boolean()
+    how = fields.String(load_default="spoken", validate=validate.OneOf(["spoken", "written"]))
+
+
+def answers(data: dict[str, Any]) -> dict[ConsentKind, bool]:
+    """The part of a loaded `ConsentAnswersIn` that was answered."""
+    return {kind: data[kind.value] for kind in ConsentKind if kind.value in data}
+
+
+class SafeContactIn(Schema):
+    """How a patient can be reached without danger."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    text_nothing = fields.Boolean(load_default=False)
+    voicemail_ok = fields.Boolean(load_default=False)
+    note = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class ConsentOut(Schema):
+    share = fields.Boolean()
+    text = fields.Boolean()
+
+
+class AddressOut(Schema):
+    line1 = fields.String()
+    city = fields.String()
+    state = fields.String()
+    postal_code = fields.String()
+
+
+class PatientOut(Schema):
+    id = fields.UUID()
+    given_name = fields.String()
+    family_name = fields.String()
+    birth_date = fields.Date()
+    language = fields.String()
+    phone = fields.String(allow_none=True)
+    address = fields.Nested(AddressOut)
+    consent = fields.Nested(ConsentOut)
+    possible_duplicates = fields.List(fields.UUID())
