@@ -1,0 +1,251 @@
+"""Read one value as directories really write it.
+
+Every reader takes the text of a cell, stripped and not empty, and either understands it or raises `Unreadable` with
+a reason for the import's report. None of them guesses.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import phonenumbers
+
+from app.directory.hours import parse_days, parse_time
+
+__all__ = [
+    "Unreadable",
+    "age",
+    "block",
+    "coordinates",
+    "country",
+    "day",
+    "days",
+    "dialable",
+    "flag",
+    "line",
+    "moment",
+    "number",
+    "postal_code",
+    "postal_codes",
+    "state",
+    "time_of_day",
+    "web_address",
+    "whole",
+]
+
+LARGEST_WHOLE = 2**31 - 1
+EARLIEST, LATEST = 1900, 2200
+"""Years that a date may have; others are slips, and some of them no database can keep."""
+
+OLDEST = 150
+SOUTHERNMOST = -60.0
+"""South of this nobody lives: such a latitude is a longitude."""
+
+_DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%y", "%m/%d/%Y %H:%M", "%B %d, %Y", "%b %d, %Y", "%Y/%m/%d")
+_ZIP = re.compile(r"\d{5}(-\d{4})?")
+_ZIP_LIST = re.compile(r"\d{5}(?:-\d{4})?(?:[\s,;/|]+\d{5}(?:-\d{4})?)*[\s,;/|]*")
+_SHORT_CODES = frozenset({"211", "311", "411", "511", "711", "811", "911", "988"})
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "0"})
+
+
+class Unreadable(ValueError):
+    """The text is not what its field asks for; the message is the reason, to follow the field's name."""
+
+
+def line(text: str) -> str:
+    """A name: all white space is one space."""
+    return " ".join(text.split())
+
+
+def block(text: str) -> str:
+    """Paragraphs: lines stay, the padding around them goes."""
+    lines = [" ".join(part.split()) for part in text.splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def whole(text: str) -> int:
+    value = number(text)
+    if value != int(value) or abs(value) > LARGEST_WHOLE:
+        raise Unreadable(f"“{_short(text)}” is not a whole number")
+    return int(value)
+
+
+def number(text: str) -> float:
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        raise Unreadable(f"“{_short(text)}” is not a number") from None
+    if not math.isfinite(value):
+        raise Unreadable(f"“{_short(text)}” is not a number")
+    return value
+
+
+def age(text: str) -> float:
+    """Years of age."""
+    value = number(text)
+    if not 0 <= value <= OLDEST:
+        raise Unreadable(f"“{_short(text)}” is not an age")
+    return value
+
+
+def flag(text: str) -> bool:
+    word = text.casefold()
+    if word not in _TRUE | _FALSE:
+        raise Unreadable(f"“{_short(text)}” is neither true nor false")
+    return word in _TRUE
+
+
+def day(text: str) -> date:
+    """A date in ISO 8601, or as Americans write it; a time after it is dropped."""
+    value = _iso(text) or _american(text)
+    if value is None or not EARLIEST <= value.year <= LATEST:
+        raise Unreadable(f"“{_short(text)}” is not a date")
+    return value.date()
+
+
+def moment(text: str) -> datetime:
+    """A moment in ISO 8601; without an offset it is UTC."""
+    value = _iso(text) or _american(text)
+    if value is None or not EARLIEST <= value.year <= LATEST:
+        raise Unreadable(f"“{_short(text)}” is not a date and time")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def time_of_day(text: str) -> object:
+    """A time on the wall."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
+def days(text: str) -> str:
+    """Days of the week, as HSDS's byday."""
+    try:
+        return parse_days(text)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
+def web_address(text: str) -> str:
+    """An address one may put behind a link: http or https only."""
+    address = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or "." not in host or parts.scheme.lower() not in {"http", "https"} or " " in text:
+        raise Unreadable(f"“{_short(text)}” is not a web address")
+    return address
+
+
+def state(text: str) -> str:
+    """A state as it is written; two letters are made capitals."""
+    trimmed = line(text)
+    return trimmed.upper() if len(trimmed) == 2 else trimmed  # noqa: PLR2004
+
+
+def country(text: str) -> str:
+    """Two capital letters (ISO 3166)."""
+    code = {"USA": "US", "U.S.": "US", "U.S.A.": "US", "UNITED STATES": "US"}.get(text.upper(), text.upper())
+    if not re.fullmatch(r"[A-Z]{2}", code):
+        raise Unreadable(f"“{_short(text)}” is not a country of two letters")
+    return code
+
+
+def postal_code(text: str) -> str:
+    """A US ZIP code, five digits or nine; another country's passes as it is.
+
+    :raises Unreadable: digits only, and not five or nine of them.
+    """
+    code = text.strip()
+    if re.fullmatch(r"\d{9}", code):
+        return f"{code[:5]}-{code[5:]}"
+    if re.fullmatch(r"\d{5}-?", code):
+        return code[:5]
+    if re.fullmatch(r"[\d-]+", code) and not _ZIP.fullmatch(code):
+        raise Unreadable(f"“{_short(text)}” is not a ZIP code")
+    return code
+
+
+def postal_codes(text: str) -> list[str]:
+    """The ZIP codes of a text that is nothing but a list of them; of any other text, none."""
+    if not _ZIP_LIST.fullmatch(text.strip()):
+        return []
+    return list(dict.fromkeys(code[:5] for code in re.split(r"[\s,;/|]+", text.strip()) if code))
+
+
+@lru_cache(maxsize=4096)
+def dialable(text: str) -> str | None:
+    """The number in E.164; None for a code such as 211, which is dialed as it is.
+
+    Letters are read off the dial: (410) 555-FOOD.
+
+    :raises Unreadable: nobody can dial it.
+    """
+    if re.sub(r"\D", "", text) in _SHORT_CODES and not re.search(r"[A-Za-z]", text):
+        return None
+    try:
+        parsed = phonenumbers.parse(text, "US")
+    except phonenumbers.NumberParseException:
+        raise Unreadable(f"“{_short(text)}” is not a phone number") from None
+    if not phonenumbers.is_valid_number(parsed):
+        raise Unreadable(f"“{_short(text)}” is not a valid phone number")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def coordinates(latitude: str, longitude: str) -> tuple[tuple[float, float] | None, str | None]:
+    """Where it is, if that can be, and what was wrong with the two numbers, if anything was.
+
+    Swapped coordinates are put right when only one order is possible; 0, 0 is a default, not a place.
+    """
+    if not latitude and not longitude:
+        return None, None
+    try:
+        point = _point(latitude, longitude)
+    except Unreadable as error:
+        return None, f"{error}, so the place is left open"
+    if _habitable(*point):
+        return point, None
+    if _habitable(*reversed(point)):
+        return (point[1], point[0]), f"{latitude}, {longitude} were the wrong way round and have been swapped"
+    return None, f"{latitude}, {longitude} is not a place on earth, so it is left open"
+
+
+def _point(latitude: str, longitude: str) -> tuple[float, float]:
+    if not latitude or not longitude:
+        raise Unreadable("only one of latitude and longitude is given")
+    point = number(latitude), number(longitude)
+    if point == (0.0, 0.0):
+        raise Unreadable("0, 0 is in the Atlantic")
+    return point
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _american(text: str) -> datetime | None:
+    for pattern in _DATE_FORMATS:
+        try:
+            return datetime.strptime(text, pattern).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def _habitable(latitude: float, longitude: float) -> bool:
+    return SOUTHERNMOST <= latitude <= 90 and -180 <= longitude <= 180  # noqa: PLR2004
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from app.directory import values
+from app.directory.values import Unreadable
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "expected"),
+    [
+        (values.line, "  Two \n words ", "Two words"),
+        (values.block, "One.  \r\n\r\n\r\n\r\nTwo.   ", "One.\n\nTwo."),
+        (values.whole, "1,994", 1994),
+        (values.whole, "18.0", 18),
+        (values.age, "0.5", 0.5),
+        (values.flag, "Yes", True),
+        (values.flag, "f", False),
+        (values.day, "2026-03-31", date(2026, 3, 31)),
+        (values.day, "2026-03-31T23:00:00Z", date(2026, 3, 31)),
+        (values.day, "12/24/15", date(2015, 12, 24)),
+        (values.day, "12/24/2015", date(2015, 12, 24)),
+        (values.day, "January 01, 1970", date(1970, 1, 1)),
+        (values.moment, "2026-03-31T10:00:00Z", datetime(2026, 3, 31, 10, tzinfo=UTC)),
+        (values.moment, "2026-03-31 10:00", datetime(2026, 3, 31, 10, tzinfo=UTC)),
+        (values.web_address, "www.example.org/a", "http://www.example.org/a"),
+        (values.web_address, "https://example.org", "https://example.org"),
+        (values.state, " md ", "MD"),
+        (values.state, "Maryland", "Maryland"),
+        (values.country, "us", "US"),
+        (values.country, "USA", "US"),
+        (values.postal_code, "21215", "21215"),
+        (values.postal_code, "940259881", "94025-9881"),
+        (values.postal_code, "21215-", "21215"),
+        (values.postal_code, "K1A 0B1", "K1A 0B1"),
+        (values.postal_codes, "21201, 21202;21215 21201", ["21201", "21202", "21215"]),
+        (values.postal_codes, "Colma", []),
+        (values.postal_codes, "ZIP codes 01040", []),
+        (values.dialable, "(410) 276-6207", "+14102766207"),
+        (values.dialable, "410 276-FOOD", "+14102763663"),
+        (values.dialable, "+1 4102766207", "+14102766207"),
+        (values.dialable, "2-1-1", None),
+    ],
+)
+def test_a_value_is_understood(read: Callable[[str], Any], text: str, expected: object) -> None:
+    assert read(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (values.number, "many"),
+        (values.number, "nan"),
+        (values.number, "1e999"),
+        (values.whole, "1.5"),
+        (values.whole, "99999999999"),
+        (values.age, "-1"),
+        (values.age, "1800"),
+        (values.flag, "perhaps"),
+        (values.day, "2026-02-30"),
+        (values.day, "0001-01-01"),
+        (values.day, "soon"),
+        (values.moment, "0001-01-01T00:00:00+05:00"),
+        (values.web_address, "javascript:alert(1)"),
+        (values.web_address, "see our page"),
+        (values.web_address, "http://[::1"),
+        (values.country, "Wonderland"),
+        (values.postal_code, "2121"),
+        (values.dialable, "123-456-7890"),
+        (values.dialable, "(F41) 396-5550"),
+        (values.dialable, "(410) 526-985"),
+        (values.days, "Someday"),
+        (values.time_of_day, "late"),
+    ],
+)
+def test_a_value_that_is_not_one_is_never_guessed(read: Callable[[str], Any], text: str) -> None:
+    with pytest.raises(Unreadable):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "point", "complaint"),
+    [
+        ("39.3", "-76.6", (39.3, -76.6), None),
+        ("", "", None, None),
+        ("-76.6", "39.3", (39.3, -76.6), "swapped"),
+        ("-122.2", "37.5", (37.5, -122.2), "swapped"),
+        ("39.3", "", None, "only one"),
+        ("", "-76.6", None, "only one"),
+        ("0", "0.0", None, "Atlantic"),
+        ("north", "-76.6", None, "not a number"),
+        ("500", "600", None, "not a place on earth"),
+    ],
+)
+def test_coordinates(latitude: str, longitude: str, point: tuple[float, float] | None, complaint: str | None) -> None:
+    found, said = values.coordinates(latitude, longitude)
+    assert found == point
+    assert (said is None) if complaint is None else (said is not None and complaint in said)
