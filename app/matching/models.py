@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import REAL
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, CreatedAt, words
+from app.directory.codes import CapacityStatus
+from app.geography.places import Precision
+
+_COVERED_BY_INDEX = (
+    "service_at_location_id",
+    "service_id",
+    "organization_id",
+    "precision",
+    "fit",
+    "remote",
+    "confidential",
+    "languages",
+    "interpreter",
+    "min_age",
+    "max_age",
+    "capacity",
+    "capacity_at",
+    "capacity_until",
+    "hours",
+    "time_zone",
+    "history",
+    "history_n",
+    "walk_in",
+)
+
+
+class Listing(Base):
+    """A service at a location, as an answer to one need: all that ranking looks at, in one narrow row.
+
+    Made from the directory by `operations.refresh`, in the transaction that changes it; nobody else writes here.
+    There are no foreign keys because a row never outlives that transaction's view of the directory.
+    """
+
+    __tablename__ = "listing"
+    __table_args__ = (
+        CheckConstraint(
+            "(latitude IS NULL) = (precision = 'none') AND (longitude IS NULL) = (precision = 'none')",
+            name="placed_has_coordinates",
+        ),
+        CheckConstraint(
+            "anchored = (latitude IS NOT NULL AND area_id IS NULL AND NOT remote)",
+            name="anchored_by_distance_only",
+        ),
+        # Everything the search reads stands in the index, so it never visits the table.
+        Index(
+            "ix_listing_anchored",
+            "need",
+            "latitude",
+            "longitude",
+            postgresql_include=_COVERED_BY_INDEX,
+            postgresql_where=text("anchored"),
+        ),
+        Index(
+            "ix_listing_elsewhere",
+            "need",
+            "area_id",
+            postgresql_include=("latitude", "longitude", *_COVERED_BY_INDEX),
+            postgresql_where=text("NOT anchored"),
+        ),
+        Index("ix_listing_organization_id", "organization_id", "need"),
+    )
+
+    service_at_location_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    need: Mapped[str] = mapped_column(primary_key=True)
+    """A code of the needs vocabulary."""
+    service_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    organization_id: Mapped[uuid.UUID]
+    latitude: Mapped[float | None]
+    """Of the middle of the ZIP code when the address is confidential: the real one is not kept here."""
+    longitude: Mapped[float | None]
+    precision: Mapped[Precision] = mapped_column(words(Precision))
+    fit: Mapped[float] = mapped_column(REAL)
+    """How much of what the service does answers this need, 0 to 1."""
+    area_id: Mapped[int | None]
+    """The service area it is limited to; None when it names none that we understand."""
+    remote: Mapped[bool]
+    anchored: Mapped[bool]
+    """Its distance alone decides whether it is near enough."""
+    confidential: Mapped[bool]
+    languages: Mapped[str]
+    """What its staff speak: " es zh ", or "" when nothing is known."""
+    interpreter: Mapped[bool]
+    min_age: Mapped[int | None]
+    max_age: Mapped[int | None]
+    capacity: Mapped[CapacityStatus] = mapped_column(words(CapacityStatus))
+    capacity_at: Mapped[datetime | None]
+    capacity_until: Mapped[datetime | None]
+    """It holds before this moment."""
+    hours: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """See `app.matching.hours`."""
+    time_zone: Mapped[str]
+    history: Mapped[float] = mapped_column(REAL)
+    """See `app.matching.records`."""
+    history_n: Mapped[int]
+    walk_in: Mapped[bool | None]
+
+
+class ListingArea(Base):
+    """A list of ZIP codes that services limit themselves to. Many share one, such as a county."""
+
+    __tablename__ = "listing_area"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    """Of the sorted ZIP codes."""
+
+
+class ListingAreaZip(Base):
+    __tablename__ = "listing_area_zip"
+
+    postal_code: Mapped[str] = mapped_column(primary_key=True)
+    area_id: Mapped[int] = mapped_column(ForeignKey("listing_area.id"), primary_key=True)
+
+
+class AgencyRecord(Base):
+    """What became of the referrals an organization received for a need; `operations.learn` keeps it."""
+
+    __tablename__ = "agency_record"
+    __table_args__ = (
+        CheckConstraint("answered BETWEEN 0 AND asked AND helped BETWEEN 0 AND asked", name="no_more_than_asked"),
+    )
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    need: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[int]
+    answered: Mapped[int]
+    helped: Mapped[int]
+
+
+class Bearing(StrEnum):
+    """What an earlier referral means for offering a service again."""
+
+    ASKED = "asked"
+    """It is being asked, or has just said no."""
+    DECLINED = "declined"
+    """The patient had it offered and did not want it."""
+    HELPING = "helping"
+    """It helps this household now."""
+
+
+class PastOffer(Base):
+    """What happened between a patient and a service, as far as it bears on the next offer.
+
+    Matching stands below referrals and cannot ask them; they tell it through `operations.remember`.
+    """
+
+    __tablename__ = "past_offer"
+
+    patient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    service_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("service.id"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organization.id"))
+    bearing: Mapped[Bearing] = mapped_column(words(Bearing))
+    at: Mapped[CreatedAt]
