@@ -1,0 +1,403 @@
+"""Sending what is queued, and the sweeps that find what a dead worker, a lost answer or a lost callback left behind.
+
+A text is claimed in one short transaction, handed to the gateway in none, and what came of it is recorded in another:
+a slow provider must not hold a database connection. So these jobs commit in the middle. Between two commits a worker
+may die; then the text stays *sending* until its lease is over and becomes *unsure*, and an unsure text is looked for
+before it is ever sent again.
+
+Leases and looks are counted on the database's clock, which all workers share; theirs may be wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, DateTime, and_, exists, func, not_, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from app import clock
+from app.config import settings
+from app.db import session
+from app.events import TextArrived, publish
+from app.jobs import enqueue, queue
+from app.messaging import delivery, gateways, operations, queries
+from app.messaging.delivery import IN_FLIGHT, SILENT, Accepted, NotSent, Outcome, Outgoing, Refused, State, Unsure
+from app.messaging.gateways import Gateway, LookupFailed
+from app.messaging.models import Attempt, Ended, Inbound, Message, Pause
+
+log = logging.getLogger(__name__)
+
+WORK_FOR = 15.0
+"""Seconds after which a sending job makes way for others; shorter than a worker waits for its jobs when it stops."""
+
+LOOK_AGAIN_AFTER = timedelta(minutes=1)
+"""After a look that could not be made, or that a dead worker never finished."""
+
+MOST_CYCLES = 8
+"""How often a text that vanishes without an answer is sent anew."""
+
+LOST_JOB_AFTER = timedelta(seconds=20)
+SILENT_AFTER = timedelta(hours=4)
+GIVEN_UP_AFTER = timedelta(hours=72)
+LOST_REPLIES_SINCE = timedelta(hours=48)
+LONGEST_REREAD = timedelta(hours=1)
+AT_ONCE = 200
+"""Rows that one sweep takes on."""
+
+
+def _gateway() -> Gateway:
+    return gateways.chosen(settings())
+
+
+def _database_now() -> ColumnElement[datetime]:
+    return func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+# Sending
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A text in the hands of one worker, and the attempt it is making."""
+
+    outgoing: Outgoing
+    attempt_id: uuid.UUID
+
+
+@queue.task(name=operations.SEND)
+def send() -> None:
+    """Send what is due, the most urgent first, until nothing is or others should have a turn."""
+    gateway = _gateway()
+    enough = time.monotonic() + WORK_FOR
+    while claim := claim_next(gateway):
+        session.commit()  # from here until the answer is in, no connection is held
+        outcome = gateway.send(claim.outgoing)
+        record(claim, outcome, gateway)
+        session.commit()
+        if time.monotonic() > enough:
+            enqueue(operations.SEND)
+            return
+
+
+def claim_next(gateway: Gateway) -> Claim | None:
+    """Take the next text that may be sent; those that must not be any more are ended on the way."""
+    if session.scalar(select(_is_paused(gateway))):
+        return None
+    while message := _next_due():
+        if message.not_after and message.not_after <= clock.now():
+            operations.end(message, State.EXPIRED)
+        elif message.purpose != operations.OPT_OUT_CONFIRMATION and queries.is_suppressed(message.phone):
+            operations.cancel(message, operations.OPTED_OUT)
+        elif claim := _take(message, gateway):
+            return claim
+    return None
+
+
+def _is_paused(gateway: Gateway) -> ColumnElement[bool]:
+    return exists().where(Pause.sender == gateway.sender, Pause.until > clock.now())
+
+
+def _claimable() -> ColumnElement[bool]:
+    """Due, first among the due texts of its phone, and no other text of that phone in flight.
+
+    Being first is asked for although the rows come in order: a row that another worker is just taking is skipped,
+    and the next one of the same phone must not overtake it.
+    """
+    now = clock.now()
+    other, earlier = aliased(Message), aliased(Message)
+    in_flight = exists().where(other.phone == Message.phone, other.state.in_(IN_FLIGHT))
+    goes_before = exists().where(
+        earlier.phone == Message.phone,
+        earlier.state == State.QUEUED,
+        earlier.due_at <= now,
+        or_(
+            earlier.priority > Message.priority,
+            and_(
+                earlier.priority == Message.priority,
+                tuple_(earlier.due_at, earlier.position) < tuple_(Message.due_at, Message.position),
+            ),
+        ),
+    )
+    return and_(Message.state == State.QUEUED, Message.due_at <= now, not_(in_flight), not_(goes_before))
+
+
+def _next_due() -> Message | None:
+    return session.scalars(
+        select(Message)
+        .where(_claimable())
+        .order_by(Message.priority.desc(), Message.due_at, Message.position)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def _take(message: Message, gateway: Gateway) -> Claim | None:
+    """Begin an attempt; None when another worker has just taken another text of the same phone."""
+    made = session.scalar(select(func.count()).where(Attempt.message_id == message.id)) or 0
+    attempt = Attempt(id=uuid.uuid4(), message_id=message.id, number=made + 1, started_at=_database_now())
+    try:
+        with session.begin_nested():
+            message.state = State.SENDING
+            message.sender = gateway.sender
+            message.lease_until = _database_now() + gateway.lease
+            session.add(attempt)
+    except IntegrityError:
+        return None
+    return Claim(_outgoing(message), attempt.id)
+
+
+def _outgoing(message: Message) -> Outgoing:
+    return Outgoing(
+        message_id=message.id,
+        to=message.phone,
+        body=message.body,
+        segments=message.segments,
+        validity=message.not_after - clock.now() if message.not_after else None,
+    )
+
+
+def record(claim: Claim, outcome: Outcome, gateway: Gateway) -> None:
+    """Write down how the attempt ended. A callback, or a sweep that took us for dead, may have been faster."""
+    message = operations.locked(claim.outgoing.message_id)
+    attempt = session.get(Attempt, claim.attempt_id, populate_existing=True)
+    if message is None or attempt is None:
+        return
+    attempt.ended_at = clock.now()
+    if isinstance(outcome, Accepted):
+        _resume(gateway)
+        operations.hear(message, outcome.sid, outcome.status, outcome.code, attempt)
+        return
+    ours = message.state in IN_FLIGHT and attempt.sid is None and attempt.number == _attempts(message)
+    match outcome:
+        case Refused(code) if ours:
+            operations.fail(message, attempt, State.FAILED, code)
+        case NotSent(why, retry_after) if ours:
+            attempt.outcome, attempt.code = Ended.NOT_SENT, why
+            operations.pause(message, delivery.pause(message.deferrals, retry_after, random.random()), why)  # noqa: S311
+            message.deferrals += 1
+            operations.requeue(message, message.due_at)
+        case Unsure(why) if ours and message.state is State.SENDING:
+            log.warning("text %s may have been sent or not: %s", message.id, why)
+            attempt.code = why
+            _doubt(message, attempt, gateway)
+        case Refused(code):
+            attempt.outcome, attempt.code = attempt.outcome or Ended.REFUSED, code
+        case NotSent(why) | Unsure(why):
+            attempt.code = why
+
+
+def _attempts(message: Message) -> int:
+    return session.scalar(select(func.max(Attempt.number)).where(Attempt.message_id == message.id)) or 0
+
+
+def _resume(gateway: Gateway) -> None:
+    """A text has gone through: whatever kept the sender back is over."""
+    pause = session.get(Pause, gateway.sender)
+    if pause is not None and pause.until <= clock.now():
+        session.delete(pause)
+
+
+def _doubt(message: Message, attempt: Attempt, gateway: Gateway) -> None:
+    """Nobody knows whether this attempt made a text: look, later."""
+    attempt.outcome = Ended.UNSURE
+    message.state = State.UNSURE
+    message.lease_until = None
+    message.looks = 0
+    _look_after(message, gateway.looks[0])
+
+
+def _look_after(message: Message, wait: timedelta) -> None:
+    message.look_at = _database_now() + wait
+    session.flush()  # reads the time back as the database's clock has it
+    enqueue(operations.LOOK, at=message.look_at, message_id=str(message.id))
+
+
+# Looking for what may have been sent
+
+
+@queue.task(name=operations.LOOK)
+def look(message_id: str) -> None:
+    """Ask the provider whether an unsure text exists."""
+    gateway = _gateway()
+    message = _begin_look(uuid.UUID(message_id))
+    if message is None:
+        return
+    outgoing, looks = _outgoing(message), message.looks
+    since = session.scalars(select(func.max(Attempt.started_at)).where(Attempt.message_id == message.id)).one()
+    session.commit()
+    try:
+        found = gateway.find(outgoing, since)
+    except LookupFailed as error:
+        log.warning("could not look for text %s: %s", message_id, error)
+        return  # `_begin_look` has set the time of the next look, and the sweep will find it
+    record_look(outgoing.message_id, looks, found, gateway)
+
+
+def _begin_look(message_id: uuid.UUID) -> Message | None:
+    """Reserve the look that is due; None when none is, or somebody else has it."""
+    return session.scalars(
+        update(Message)
+        .where(Message.id == message_id, Message.state == State.UNSURE, Message.look_at <= _database_now())
+        .values(look_at=_database_now() + LOOK_AGAIN_AFTER)
+        .returning(Message)
+    ).first()
+
+
+def record_look(message_id: uuid.UUID, looks: int, found: Sequence[Accepted], gateway: Gateway) -> None:
+    """Adopt what was found; when every look was in vain, send it anew."""
+    message = operations.locked(message_id)
+    if message is None or message.state is not State.UNSURE or message.looks != looks:
+        return
+    known = set(session.scalars(select(Attempt.sid).where(Attempt.sid.in_([text.sid for text in found]))))
+    missing = next((text for text in found if text.sid not in known), None)
+    message.looks += 1
+    if missing:
+        operations.hear(message, missing.sid, missing.status, missing.code)
+        operations.wake(message.phone)
+    elif message.looks < len(gateway.looks):
+        _look_after(message, gateway.looks[message.looks])
+    elif message.tries + 1 < MOST_CYCLES:
+        message.tries += 1
+        operations.requeue(message, message.due_at)
+    else:
+        operations.end(message, State.FAILED, "unanswered")
+        operations.wake(message.phone)
+
+
+# Reading
+
+
+@queue.task(name=operations.READ)
+def read(inbound_id: str) -> None:
+    """Tell the platform that a text is there; whoever reacts also settles it, in this transaction."""
+    waiting = session.scalar(
+        select(Inbound.id)
+        .where(Inbound.id == uuid.UUID(inbound_id), Inbound.processed_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    if waiting is not None:
+        publish(TextArrived(waiting))
+
+
+# Sweeps. Each may run twice, and none piles up: its queueing lock lets one wait at a time.
+
+
+@queue.periodic(cron="* * * * * */15")
+@queue.task(name="messaging.sweep_leases", queueing_lock="messaging.sweep_leases")
+def sweep_leases(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when they were due
+    """What a dead worker was sending may have been sent or not; it never goes straight back into the queue."""
+    gateway = _gateway()
+    over = session.scalars(
+        select(Message)
+        .where(Message.state == State.SENDING, Message.lease_until < _database_now())
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    for message in over.all():
+        log.warning("the worker that was sending text %s is gone", message.id)
+        latest = session.scalars(
+            select(Attempt).where(Attempt.message_id == message.id).order_by(Attempt.number.desc()).limit(1)
+        ).one()
+        _doubt(message, latest, gateway)
+
+
+@queue.periodic(cron="* * * * * */15")
+@queue.task(name="messaging.sweep_looks", queueing_lock="messaging.sweep_looks")
+def sweep_looks(timestamp: int) -> None:  # noqa: ARG001
+    """Looks that are due and that no job has made."""
+    overdue = session.scalars(
+        select(Message.id)
+        .where(Message.state == State.UNSURE, Message.look_at < _database_now())
+        .order_by(Message.look_at)
+        .limit(AT_ONCE)
+    )
+    for message_id in overdue.all():
+        enqueue(operations.LOOK, message_id=str(message_id))
+
+
+@queue.periodic(cron="* * * * * */15")
+@queue.task(name="messaging.sweep_waiting", queueing_lock="messaging.sweep_waiting")
+def sweep_waiting(timestamp: int) -> None:  # noqa: ARG001
+    """Texts that are due although no job has come for them, and texts that have become too late."""
+    too_late = session.scalars(
+        select(Message)
+        .where(Message.state.in_(delivery.WAITING), Message.not_after <= clock.now())
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    for message in too_late.all():
+        message.hold_reason = None
+        operations.end(message, State.EXPIRED)
+    lost = exists().where(_claimable(), Message.due_at < clock.now() - LOST_JOB_AFTER)
+    if session.scalar(select(and_(lost, not_(_is_paused(_gateway()))))):
+        enqueue(operations.SEND)
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="messaging.sweep_unread", queueing_lock="messaging.sweep_unread")
+def sweep_unread(timestamp: int) -> None:  # noqa: ARG001
+    """Texts that arrived and whose reading failed or never began; again and again, at growing intervals."""
+    unread = session.scalars(
+        select(Inbound)
+        .where(Inbound.processed_at.is_(None), Inbound.read_at <= clock.now())
+        .order_by(Inbound.read_at)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    for inbound in unread.all():
+        inbound.readings += 1
+        inbound.read_at = clock.now() + min(timedelta(minutes=2 ** min(inbound.readings, 6)), LONGEST_REREAD)
+        operations.read_soon(inbound.id, inbound.phone)
+
+
+@queue.periodic(cron="*/15 * * * *")
+@queue.task(name="messaging.sweep_silent", queueing_lock="messaging.sweep_silent")
+def sweep_silent(timestamp: int) -> None:  # noqa: ARG001
+    """Texts of which nobody said what became of them: ask; after three days say that nobody knows."""
+    gateway = _gateway()
+    now = clock.now()
+    silent = session.execute(
+        select(Message.id, Message.sid)
+        .where(Message.state.in_(SILENT), Message.accepted_at < now - SILENT_AFTER)
+        .order_by(Message.asked_at.nulls_first())
+        .limit(AT_ONCE)
+    )
+    for message_id, sid in silent.all():
+        session.commit()
+        try:
+            said = gateway.report(str(sid))
+        except LookupFailed:
+            return  # the provider is not to be reached; next time
+        message = operations.locked(message_id)
+        if message is None:
+            continue
+        message.asked_at = now
+        operations.hear(message, said.sid, said.status, said.code)
+        if message.state in SILENT and message.accepted_at and message.accepted_at < now - GIVEN_UP_AFTER:
+            operations.end(message, State.UNKNOWN)
+
+
+@queue.periodic(cron="*/5 * * * *")
+@queue.task(name="messaging.sweep_lost_replies", queueing_lock="messaging.sweep_lost_replies")
+def sweep_lost_replies(timestamp: int) -> None:  # noqa: ARG001
+    """Texts that reached our numbers while our webhook could not be reached."""
+    gateway = _gateway()
+    since = clock.now() - LOST_REPLIES_SINCE
+    session.commit()
+    try:
+        arrived = gateway.inbox(since)
+    except LookupFailed as error:
+        log.warning("could not list the texts that arrived: %s", error)
+        return
+    for fields in arrived:
+        operations.receive(fields)
+        session.commit()

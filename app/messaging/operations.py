@@ -1,0 +1,509 @@
+"""What can be done with texts: write them, take them back, take in what arrives and what is reported.
+
+Nothing here talks to a provider or commits. `jobs` sends what is queued.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock
+from app.db import changed, session
+from app.errors import Invalid
+from app.events import PhoneOptedOut, TextEnded, publish
+from app.jobs import enqueue
+from app.messaging import delivery, queries, segments
+from app.messaging.delivery import FAILURES, IN_FLIGHT, WAITING, Act, State
+from app.messaging.models import Attempt, Callback, Ended, Inbound, Message, Pause, Suppression
+
+log = logging.getLogger(__name__)
+
+# The jobs call back into this module, so it knows them by name only.
+SEND = "messaging.send"
+LOOK = "messaging.look"
+READ = "messaging.read"
+
+OPT_OUT_CONFIRMATION = "opt-out-confirmation"
+"""The purpose of the one text that may follow a STOP."""
+OPTED_OUT = "opted-out"
+
+READ_AGAIN_AFTER = timedelta(minutes=1)
+
+Fields = Mapping[str, str | Sequence[str]]
+"""The fields of a webhook; a field that came more than once has a list."""
+
+
+# Texts that leave
+
+
+def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the caller
+    *,
+    to: str,
+    recipient: uuid.UUID | None,
+    regarding: uuid.UUID | None,
+    purpose: str,
+    dedupe_key: str,
+    language: str,
+    template: str,
+    body: str,
+    priority: int = 0,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+    zone: str | None = None,
+    hold: str | None = None,
+) -> Message:
+    """Write a text and the job that sends it, both or neither.
+
+    The same `dedupe_key` gives the text that is already there, whatever became of it. A phone that opted out gets a
+    cancelled row, so that people see why nothing was sent. A text that cannot be sent as it is (empty, too long) is
+    held for a person instead of failing what it tells about.
+
+    :param to: E.164.
+    :param recipient: the caller's id of the person it is for.
+    :param regarding: the caller's id of what it is about.
+    :param priority: higher goes first; what answers a person goes before what we remind them of.
+    :param not_after: later it would be wrong; then it expires instead of being sent.
+    :param zone: the person's time zone, for trying again at a decent hour.
+    :param hold: why it must wait for a person, such as "missing-translation".
+    """
+    now = clock.now()
+    body = storable(body)
+    counted = segments.count(body)
+    hold = hold or _unsendable(body)
+    opted_out = purpose != OPT_OUT_CONFIRMATION and queries.is_suppressed(to)
+    state = State.CANCELLED if opted_out else State.HELD if hold else State.QUEUED
+    due = max(not_before or now, now)
+    written: Message | None = session.scalar(
+        insert(Message)
+        .values(
+            phone=to,
+            recipient=recipient,
+            regarding=regarding,
+            purpose=purpose,
+            dedupe_key=dedupe_key,
+            language=language,
+            zone=zone,
+            template=template,
+            body=body,
+            encoding=counted.encoding,
+            segments=counted.segments,
+            priority=priority,
+            state=state,
+            due_at=due,
+            not_before=not_before,
+            not_after=not_after,
+            hold_reason=hold if state is State.HELD else None,
+            cancel_reason=OPTED_OUT if opted_out else None,
+            ended_at=now if opted_out else None,
+        )
+        .on_conflict_do_nothing(index_elements=[Message.dedupe_key])
+        .returning(Message)
+    )
+    if written is None:
+        return session.scalars(select(Message).where(Message.dedupe_key == dedupe_key)).one()
+    if written.state is State.QUEUED:
+        _send_when_due(written)
+    return written
+
+
+def _unsendable(body: str) -> str | None:
+    if not body.strip():
+        return "empty"
+    return "too-long" if len(body.encode("utf-16-le")) // 2 > segments.LONGEST else None
+
+
+def _send_when_due(message: Message) -> None:
+    enqueue(SEND, at=message.due_at if message.due_at > clock.now() else None, priority=message.priority)
+
+
+def release(message: Message) -> bool:
+    """Let a held text go; False when it is held no more."""
+    released = changed(
+        update(Message)
+        .where(Message.id == message.id, Message.state == State.HELD)
+        .values(state=State.QUEUED, hold_reason=None)
+    )
+    if released:
+        enqueue(SEND)
+    return released
+
+
+def cancel_queued(
+    *,
+    to: str | None = None,
+    recipient: uuid.UUID | None = None,
+    regarding: uuid.UUID | None = None,
+    reason: str,
+) -> int:
+    """Take back every text still waiting that fits all of what is given; says how many.
+
+    What a worker already has in hand is not taken back, and neither is the confirmation of a STOP.
+    """
+    asked = {Message.phone: to, Message.recipient: recipient, Message.regarding: regarding}
+    fits = [column == value for column, value in asked.items() if value is not None]
+    if not fits:
+        raise ValueError("cancelling every text of everybody is never meant")
+    taken_back = session.scalars(
+        update(Message)
+        .where(Message.state.in_(WAITING), Message.purpose != OPT_OUT_CONFIRMATION, *fits)
+        .values(state=State.CANCELLED, cancel_reason=reason, hold_reason=None, ended_at=clock.now())
+        .returning(Message.id)
+    )
+    return len(taken_back.all())
+
+
+# Whom we may not text
+
+
+def suppress(phone: str, source: str, scope: str = "all") -> bool:
+    """Text this phone no more, for any purpose, and take back what waits; False when that held already.
+
+    :param source: who says so: "reply", "provider", "carrier", or a person.
+    """
+    new = session.scalar(
+        insert(Suppression)
+        .values(phone=phone, scope=scope, source=source)
+        .on_conflict_do_nothing()
+        .returning(Suppression.id)
+    )
+    if new is None:
+        return False
+    cancel_queued(to=phone, reason=OPTED_OUT)
+    publish(PhoneOptedOut(phone))
+    return True
+
+
+def lift_suppression(phone: str, source: str) -> bool:
+    """Texts to this phone are allowed again: only after a START word, or by a person with a new consent."""
+    lifted = session.scalars(
+        update(Suppression)
+        .where(Suppression.phone == phone, Suppression.lifted_at.is_(None))
+        .values(lifted_at=clock.now(), lifted_by=source)
+        .returning(Suppression.id)
+    )
+    return bool(lifted.all())
+
+
+# Texts that arrive
+
+
+@dataclass(frozen=True)
+class Received:
+    id: uuid.UUID
+    new: bool
+    """False when this text had arrived before."""
+
+
+def receive(fields: Fields) -> Received:
+    """Store a text exactly as it came and leave the reading to a job; the same MessageSid a second time does nothing.
+
+    :raises Invalid: there is no MessageSid to know it by.
+    """
+    sid = first(fields, "MessageSid") or first(fields, "SmsMessageSid") or first(fields, "SmsSid")
+    if not sid:
+        raise Invalid({"MessageSid": "A text needs its MessageSid."})
+    phone = first(fields, "From")
+    opt_out = first(fields, "OptOutType").upper() or None
+    new = session.scalar(
+        insert(Inbound)
+        .values(
+            sid=sid,
+            phone=phone,
+            number=first(fields, "To"),
+            body=first(fields, "Body"),
+            opt_out=opt_out,
+            media=_media(fields),
+            raw=_as_it_came(fields),
+            read_at=clock.now() + READ_AGAIN_AFTER,
+        )
+        .on_conflict_do_nothing(index_elements=[Inbound.sid])
+        .returning(Inbound.id)
+    )
+    if new is None:
+        return Received(session.scalars(select(Inbound.id).where(Inbound.sid == sid)).one(), new=False)
+    # The provider has acted already; texts that wait must know before the next one is taken.
+    if opt_out == "STOP":
+        suppress(phone, "provider")
+    elif opt_out == "START":
+        lift_suppression(phone, "provider")
+    read_soon(new, phone)
+    return Received(new, new=True)
+
+
+def read_soon(inbound_id: uuid.UUID, phone: str) -> None:
+    """Have a text read; those of one phone are read one after the other, in the order they came."""
+    # Locks are logged, so this one must not tell the number.
+    name = hashlib.blake2b(phone.encode(), digest_size=8).hexdigest()
+    enqueue(READ, lock=f"messaging.read.{name}", priority=10, inbound_id=str(inbound_id))
+
+
+def settle(  # noqa: PLR0913  what is known of a text, each part by name
+    inbound: Inbound,
+    result: str,
+    *,
+    recipient: uuid.UUID | None = None,
+    regarding: uuid.UUID | None = None,
+    meaning: str | None = None,
+    for_a_person: bool = False,
+) -> bool:
+    """Say what a text was taken for, once; False when somebody has said so before.
+
+    :param result: what was done about it, such as "answered".
+    :param meaning: what it was read as, such as "option-1".
+    :param for_a_person: puts it in front of staff until somebody marks it as handled.
+    """
+    return changed(
+        update(Inbound)
+        .where(Inbound.id == inbound.id, Inbound.processed_at.is_(None))
+        .values(
+            processed_at=clock.now(),
+            result=result,
+            recipient=recipient,
+            regarding=regarding,
+            meaning=meaning,
+            for_a_person=for_a_person,
+        )
+    )
+
+
+def mark_handled(inbound_id: uuid.UUID, by: uuid.UUID) -> bool:
+    """A person has taken care of it; False when that had happened before."""
+    return changed(
+        update(Inbound)
+        .where(Inbound.id == inbound_id, Inbound.handled_at.is_(None))
+        .values(handled_at=clock.now(), handled_by=by)
+    )
+
+
+def first(fields: Fields, name: str) -> str:
+    """One field of a webhook as it can be stored; empty when it is absent."""
+    value = fields.get(name, "")
+    return storable(value if isinstance(value, str) else next(iter(value), ""))
+
+
+def storable(text: str) -> str:
+    """`text` without what a PostgreSQL text cannot hold: NUL and lone halves of surrogate pairs become U+FFFD."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\x00", "\ufffd")
+
+
+def _as_it_came(fields: Fields) -> bytes:
+    whole = {name: [value] if isinstance(value, str) else list(value) for name, value in fields.items()}
+    return json.dumps(whole, ensure_ascii=True).encode("ascii")  # escapes keep even what UTF-8 cannot
+
+
+def _media(fields: Fields) -> list[dict[str, str]]:
+    count = first(fields, "NumMedia")
+    return [
+        {"url": first(fields, f"MediaUrl{n}"), "type": first(fields, f"MediaContentType{n}")}
+        for n in range(min(int(count), 10) if count.isdecimal() else 0)
+    ]
+
+
+# What is reported about texts that left
+
+
+def record_status(reference: uuid.UUID, fields: Fields) -> None:
+    """Keep a status callback and let it move its text forward.
+
+    The same report a second time does nothing; one about a text we do not know is kept, and counts once we do.
+
+    :param reference: the id in the address of the callback: our own id of the text.
+    :raises Invalid: the report does not say which text or which status.
+    """
+    sid, status = first(fields, "MessageSid"), first(fields, "MessageStatus") or first(fields, "SmsStatus")
+    if not sid or not status:
+        raise Invalid({"MessageSid": "A report needs its MessageSid and MessageStatus."})
+    code = first(fields, "ErrorCode").removeprefix("0")  # "0" is how some reports say that nothing went wrong
+    message = locked(reference) or _locked_by_sid(sid)
+    new = session.scalar(
+        insert(Callback)
+        .values(
+            sid=sid,
+            status=status,
+            error_code=code,
+            reference=reference,
+            message_id=message.id if message else None,
+            raw=_as_it_came(fields),
+        )
+        .on_conflict_do_nothing()
+        .returning(Callback.id)
+    )
+    if new is None or message is None:
+        return
+    was_in_flight = message.state in IN_FLIGHT
+    hear(message, sid, status, code or None)
+    if was_in_flight:
+        wake(message.phone)
+
+
+def locked(message_id: uuid.UUID) -> Message | None:
+    """A text as it is now, kept as it is until the transaction ends."""
+    return session.get(Message, message_id, with_for_update=True, populate_existing=True)
+
+
+def _locked_by_sid(sid: str) -> Message | None:
+    owner = session.scalar(select(Attempt.message_id).where(Attempt.sid == sid))
+    return locked(owner) if owner else None
+
+
+def hear(message: Message, sid: str, status: str, code: str | None, attempt: Attempt | None = None) -> None:
+    """Take in what the provider says of a text; it may be late, early, or said before. `message` is locked.
+
+    :param attempt: the call that created `sid`, when that is known.
+    """
+    attempt = _linked(message, sid, attempt)
+    news = delivery.heard(status)
+    if attempt is None or news is None:
+        return
+    superseded = attempt.outcome is Ended.FAILED or attempt.number < _latest(message).number
+    if superseded and news in FAILURES:
+        attempt.outcome = Ended.FAILED
+        return
+    if attempt.outcome is Ended.FAILED and news is not State.DELIVERED:
+        return  # it had failed; whatever is late now was said of it before that
+    state = delivery.forward(message.state, news)
+    if state is None:
+        return
+    message.sid = sid
+    message.accepted_at = message.accepted_at or clock.now()
+    message.deferrals = 0
+    if state in FAILURES:
+        fail(message, attempt, state, code)
+    elif state is State.DELIVERED:
+        end(message, state)
+    else:
+        _move(message, state)
+
+
+def _linked(message: Message, sid: str, attempt: Attempt | None) -> Attempt | None:
+    """The attempt that made `sid`, now known to have made it; None when it belongs to another text."""
+    known = session.scalar(select(Attempt).where(Attempt.sid == sid))
+    if known is not None:
+        if known.message_id != message.id:
+            log.error("report of a text that belongs to %s came for %s", known.message_id, message.id)
+            return None
+        return known
+    attempt = attempt or _open_attempt(message)
+    if message.sid or attempt is None or attempt.sid:
+        # Every look came back empty although the first was on its way.
+        log.error("text %s exists more than once", message.id)
+    if attempt is None or attempt.sid:
+        attempt = Attempt(message_id=message.id, number=_latest(message).number + 1, started_at=clock.now())
+        session.add(attempt)
+    attempt.sid = sid
+    attempt.outcome = Ended.ACCEPTED
+    attempt.ended_at = attempt.ended_at or clock.now()
+    session.flush()  # the reports kept for this sid find their attempt by it
+    _hear_orphans(message, sid)
+    return attempt
+
+
+def _open_attempt(message: Message) -> Attempt | None:
+    """The newest attempt of which nobody knows whether it made a text."""
+    return session.scalar(
+        select(Attempt)
+        .where(
+            Attempt.message_id == message.id,
+            Attempt.sid.is_(None),
+            Attempt.outcome.is_(None) | (Attempt.outcome == Ended.UNSURE),
+        )
+        .order_by(Attempt.number.desc())
+        .limit(1)
+    )
+
+
+def _latest(message: Message) -> Attempt:
+    return session.scalars(
+        select(Attempt).where(Attempt.message_id == message.id).order_by(Attempt.number.desc()).limit(1)
+    ).one()
+
+
+def _hear_orphans(message: Message, sid: str) -> None:
+    orphans = session.execute(
+        update(Callback)
+        .where(Callback.sid == sid, Callback.message_id.is_(None))
+        .values(message_id=message.id)
+        .returning(Callback.received_at, Callback.status, Callback.error_code)
+    )
+    for _received_at, status, code in sorted(orphans):
+        hear(message, sid, status, code or None)
+
+
+# Moves of a text, for the functions above and for the jobs; the text is locked by the caller
+
+
+def fail(message: Message, attempt: Attempt, state: State, code: str | None) -> None:
+    """Do what the table of error codes says about a text that was refused or given up."""
+    rule = delivery.rule(code)
+    attempt.outcome = Ended.FAILED if attempt.sid else Ended.REFUSED
+    attempt.code = code
+    if rule.act is Act.SUPPRESS:
+        suppress(message.phone, "carrier")
+    again = delivery.retry_at(rule, message.tries, clock.now(), message.zone)
+    if rule.act is Act.PAUSE:
+        log.error("nothing can be sent: %s (%s)", rule.means, code)
+        pause(message, delivery.CONFIGURATION_PAUSE, code or rule.code)
+        requeue(message, message.due_at, code)
+    elif again:
+        message.tries += 1
+        requeue(message, again, code)
+    else:
+        end(message, state, code)
+
+
+def requeue(message: Message, due: datetime, code: str | None = None) -> None:
+    """Send it anew at `due`; what there was of it has failed or never existed."""
+    _move(message, State.QUEUED, code)
+    message.sid = message.accepted_at = None
+    message.due_at = due
+    _send_when_due(message)
+
+
+def end(message: Message, state: State, code: str | None = None) -> None:
+    """Nothing more will happen to it, unless the network takes it back."""
+    _move(message, state, code)
+    message.ended_at = clock.now()
+    publish(TextEnded(message.id, state.value, code))
+
+
+def cancel(message: Message, reason: str) -> None:
+    _move(message, State.CANCELLED)
+    message.cancel_reason = reason
+    message.ended_at = clock.now()
+
+
+def _move(message: Message, state: State, code: str | None = None) -> None:
+    message.state = state
+    message.error_code = code
+    message.lease_until = message.look_at = message.ended_at = None
+    message.looks = 0
+
+
+def pause(message: Message, wait: timedelta, code: str) -> None:
+    """Leave its sender alone for a while; every text that waits keeps its place."""
+    until = clock.now() + wait
+    statement = insert(Pause).values(sender=message.sender, since=clock.now(), until=until, code=code)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Pause.sender],
+            set_={"until": func.greatest(Pause.until, statement.excluded.until), "code": statement.excluded.code},
+        )
+    )
+    enqueue(SEND, at=until)
+
+
+def wake(phone: str) -> None:
+    """A text of this phone is no longer in flight: the next one may go."""
+    waiting = exists().where(Message.phone == phone, Message.state == State.QUEUED, Message.due_at <= clock.now())
+    if session.scalar(select(waiting)):
+        enqueue(SEND)
