@@ -1,0 +1,465 @@
+"""The read side of the pages about one patient: needs, the life of each referral, what comes next, and every text."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import String, null, select, union_all
+from sqlalchemy import cast as as_type
+
+from app import clock, i18n
+from app.db import session
+from app.directory import queries as directory
+from app.i18n import LANGUAGES, Language, sentence
+from app.i18n import gettext as _
+from app.loop import words
+from app.loop.models import Clock
+from app.loop.operations import zone_of
+from app.loop.story import Next, Step, Teller, Voice
+from app.messaging import queries as messaging
+from app.messaging.models import Inbound, Message
+from app.messaging.queries import Line
+from app.needs.vocabulary import NEEDS
+from app.patients import queries as patients
+from app.patients.models import Consent, ConsentKind, Patient
+from app.patients.phones import spoken
+from app.referrals import queries as referrals
+from app.referrals import words as referral_words
+from app.referrals.closing import Barrier, Closure
+from app.referrals.lifecycle import ENDED, OPEN, REASONS, Actor, Status, next_steps
+from app.referrals.models import PatientReport
+from app.referrals.queries import Row
+from app.referrals.words import Standing
+from app.screening import queries as screening
+from app.screening.models import Need, NeedStatus, Screening
+from app.staff.models import StaffMember
+from app.staff.permissions import Action
+from app.staff.queries import names
+from app.worklist import queries as worklist
+from app.worklist.models import WorkItem
+from app.worklist.queries import TEXTS, Card
+
+MOST_TALKS = 40
+SHORT_TEXT = 80
+"""Characters of a text in a list of conversations."""
+
+
+def live_clocks(referral_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, list[Clock]]:
+    """By referral, what is still to come due, soonest first."""
+    found: defaultdict[uuid.UUID, list[Clock]] = defaultdict(list)
+    for waiting in session.scalars(
+        select(Clock).where(Clock.referral_id.in_(list(referral_ids)), Clock.ended_at.is_(None)).order_by(Clock.due_at)
+    ):
+        found[waiting.referral_id].append(waiting)
+    return found
+
+
+def _reports(referral_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, list[PatientReport]]:
+    """By referral, what the patient said, oldest first."""
+    found: defaultdict[uuid.UUID, list[PatientReport]] = defaultdict(list)
+    for report in session.scalars(
+        select(PatientReport).where(PatientReport.referral_id.in_(list(referral_ids))).order_by(PatientReport.at)
+    ):
+        found[report.referral_id].append(report)
+    return found
+
+
+# One patient's story, of which both pages show a part
+
+
+@dataclass(frozen=True)
+class _Story:
+    """Every row about a patient and their referrals, asked for once."""
+
+    teller: Teller
+    rows: list[Row]
+    reports: Mapping[uuid.UUID, list[PatientReport]]
+    clocks: Mapping[uuid.UUID, list[Clock]]
+    work: Sequence[WorkItem]
+    """Done or not, in the order it is due."""
+    consents: Sequence[Consent]
+    screenings: Sequence[Screening]
+
+    def ahead(self, row: Row) -> list[Next]:
+        return self.teller.ahead(row, self.work, self.clocks.get(row.referral.id, []))
+
+    def life(self, row: Row) -> list[Step]:
+        return self.teller.life(row, self.reports.get(row.referral.id, []), self.ahead(row))
+
+
+def _story(staff: StaffMember, patient: Patient) -> _Story:
+    rows = referrals.of_patient(staff, patient.id)
+    ids = [row.referral.id for row in rows]
+    reports = _reports(ids)
+    work = session.scalars(
+        worklist.visible_to(staff).where(WorkItem.patient_id == patient.id).order_by(WorkItem.due_at)
+    ).all()
+    consents = patients.consents(patient.id)
+    screenings = screening.screenings_of(patient.id)
+    people = {
+        patient.lead_id,
+        patient.registered_by_id,
+        *(row.referral.owner_id for row in rows),
+        *(step.by_id for row in rows for step in row.referral.transitions),
+        *(report.recorded_by_id for said in reports.values() for report in said),
+        *(staff_id for item in work for staff_id in (item.owner_id, item.done_by_id)),
+        *(consent.recorded_by_id for consent in consents),
+        *(held.started_by_id for held in screenings),
+    }
+    return _Story(
+        teller=Teller(patient, names(filter(None, people)), clock.now(), zone_of(patient)),
+        rows=rows,
+        reports=reports,
+        clocks=live_clocks(ids),
+        work=work,
+        consents=consents,
+        screenings=screenings,
+    )
+
+
+# A referral
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something that may be written down about a referral now, and what has to be asked with it."""
+
+    what: str
+    """The status an agency tells of, or answer (the patient's), recall, mistake."""
+    words: str
+    status: Status | None = None
+    by_agency: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReferralPage:
+    row: Row
+    need: str
+    standing: Standing
+    agency: Voice
+    patient: Voice
+    next: Next | None
+    owner: str
+    life: list[Step]
+    place: directory.Card | None
+    """Where it went, as the directory knows it now."""
+    work: list[Card]
+    may_be_said: Mapping[str, Said]
+    """By what it is."""
+    wants_next: bool
+    """The patient still wants help, and nobody is being asked for it."""
+
+
+def referral_page(staff: StaffMember, referral_id: uuid.UUID) -> ReferralPage | None:
+    """All about one referral; None when there is none, or not for `staff` to see."""
+    row = referrals.row_for(staff, referral_id)
+    if row is None:
+        return None
+    story = _story(staff, row.patient)
+    ahead = story.ahead(row)
+    cards = worklist.cards(staff, patient_id=row.patient.id)
+    return ReferralPage(
+        row=row,
+        need=_(NEEDS[row.need.kind].short_label),
+        standing=referrals.standing(row.referral, row.patient),
+        agency=story.teller.agency_says(row),
+        patient=story.teller.patient_says(story.reports.get(row.referral.id, [])),
+        next=ahead[0] if ahead else None,
+        owner=story.teller.people[row.referral.owner_id],
+        life=story.life(row),
+        place=directory.card(row.referral.service_at_location_id),
+        work=[card for card in cards if card.item.referral_id == row.referral.id],
+        may_be_said={said.what: said for said in _may_be_said(row)},
+        wants_next=row.referral.status in ENDED and row.need.status is NeedStatus.WANTS_HELP,
+    )
+
+
+ANSWER, RECALL, MISTAKE = "answer", "recall", "mistake"
+_NOT_THE_AGENCYS = frozenset({"consent-revoked", "recalled-silence", "recalled-by-sender"})
+_NOT_BY_HAND = frozenset({"consent-revoked"})
+"""Withdrawing consent recalls by itself; nobody has to say so twice."""
+
+
+def _may_be_said(row: Row) -> Iterator[Said]:
+    name, status = row.patient.given_name, row.referral.status
+    for new in next_steps(status, Actor.AGENCY):
+        yield Said(
+            new.value,
+            _(words.TOLD[new], name=name),
+            status=new,
+            by_agency=True,
+            reasons=_reasons(new, without=_NOT_THE_AGENCYS),
+            outcomes=_sentences(referral_words.outcomes()) if new is Status.COMPLETED else {},
+        )
+    if row.referral.sent_at:
+        barriers = {barrier.value: sentence(referral_words.barrier(barrier)) for barrier in Barrier}
+        yield Said(ANSWER, _("%(name)s told me…", name=name), reasons=barriers)
+    if Status.CANCELLED in next_steps(status, Actor.SENDER):
+        yield Said(
+            RECALL, _("Take it back"), status=Status.CANCELLED, reasons=_reasons(Status.CANCELLED, without=_NOT_BY_HAND)
+        )
+    if Status.ENTERED_IN_ERROR in next_steps(status, Actor.SENDER):
+        yield Said(MISTAKE, _("It was sent by mistake"), status=Status.ENTERED_IN_ERROR)
+
+
+def _reasons(new: Status, *, without: frozenset[str]) -> dict[str, str]:
+    reasons = referral_words.reasons(new) if new in REASONS else {}
+    return _sentences({code: said for code, said in reasons.items() if code not in without})
+
+
+def _sentences(said: Mapping[str, str]) -> dict[str, str]:
+    return {code: sentence(words) for code, words in said.items()}
+
+
+# A patient
+
+
+@dataclass(frozen=True)
+class NeedCard:
+    """A need and what is being done about it."""
+
+    need: Need
+    label: str
+    kind: str
+    words: str
+    newest: Row | None
+    life: list[Step]
+    """Of the newest referral, in brief."""
+    earlier: list[tuple[Row, Standing]]
+    """What was tried before, newest first."""
+    open_to_offers: bool
+    """Somebody should look for a place that helps."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A consent at a glance."""
+
+    kind: ConsentKind
+    held: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class PatientPage:
+    patient: Patient
+    age: int
+    language: Language
+    phone: str
+    """As people read it; empty when there is none."""
+    lead: str
+    texting: str
+    """no-consent, text-nothing or no-phone; empty when they may be texted."""
+    agreements: list[Agreement]
+    needs: list[NeedCard]
+    work: list[Card]
+    unfinished: Screening | None
+    timeline: list[Step]
+    """Newest first."""
+
+
+def patient_page(staff: StaffMember, patient_id: uuid.UUID) -> PatientPage | None:
+    """All about one patient; None when there is none, or not for `staff` to see."""
+    patient = patients.patient_for(staff, patient_id)
+    if patient is None:
+        return None
+    story = _story(staff, patient)
+    needs = screening.needs_of(patient.id)
+    return PatientPage(
+        patient=patient,
+        age=patient.age_on(story.teller.now.astimezone(story.teller.zone).date()),
+        language=LANGUAGES[patient.language],
+        phone=spoken(patient.phones[0].number) if patient.phones else "",
+        lead=story.teller.people[patient.lead_id],
+        texting=patients.reach(patient).why_not or "",
+        agreements=[_agreement(story, kind) for kind in ConsentKind],
+        needs=sorted((_need_card(story, need) for need in needs), key=_most_alive_first),
+        work=worklist.cards(staff, patient_id=patient.id),
+        unfinished=screening.unfinished(patient.id),
+        timeline=_timeline(story, needs),
+    )
+
+
+def _agreement(story: _Story, kind: ConsentKind) -> Agreement:
+    said = [consent for consent in story.consents if consent.kind is kind]
+    held = patients.has_consent(story.teller.patient.id, kind)
+    if not said:
+        return Agreement(kind, held, _("Not asked yet"))
+    day = i18n.day(said[0].at, story.teller.zone)
+    return Agreement(kind, held, _("Yes, since %(day)s", day=day) if held else _("No, since %(day)s", day=day))
+
+
+def _need_card(story: _Story, need: Need) -> NeedCard:
+    rows = [row for row in story.rows if row.need.id == need.id]
+    newest = rows[0] if rows else None
+    standing = referrals.standing(newest.referral, newest.patient) if newest else None
+    open_to_offers = need.status in {NeedStatus.IDENTIFIED, NeedStatus.WANTS_HELP}
+    kind, said = _NEEDS_SAID[need.status]
+    if standing and need.status is not NeedStatus.MET:
+        kind, said = standing.kind, standing.words
+    return NeedCard(
+        need=need,
+        label=_(NEEDS[need.kind].label),
+        kind=kind,
+        words=said if standing else _(said),
+        newest=newest,
+        life=[replace(step, text="", quote="") for step in story.life(newest)] if newest else [],
+        earlier=[(row, referrals.standing(row.referral, row.patient)) for row in rows[1:]],
+        open_to_offers=open_to_offers,
+    )
+
+
+_NEEDS_SAID = {
+    NeedStatus.IDENTIFIED: ("needs_you", i18n.marked("Found, not yet talked about")),
+    NeedStatus.WANTS_HELP: ("needs_you", i18n.marked("Wants help, nobody is asked yet")),
+    NeedStatus.DECLINES_HELP: ("ended", i18n.marked("Not now")),
+    NeedStatus.PLANNED: ("waiting", i18n.marked("Asked for")),
+    NeedStatus.IN_PROGRESS: ("well", i18n.marked("Under way")),
+    NeedStatus.MET: ("well", i18n.marked("Met")),
+    NeedStatus.PARTLY_MET: ("well", i18n.marked("Partly met")),
+    NeedStatus.UNMET: ("needs_you", i18n.marked("Not met")),
+    NeedStatus.WITHDRAWN: ("ended", i18n.marked("No longer needed")),
+}
+_ALIVE = ("needs_you", "waiting", "well", "ended")
+
+
+def _most_alive_first(card: NeedCard) -> tuple[bool, int, str]:
+    return card.need.status is NeedStatus.MET, _ALIVE.index(card.kind), card.label
+
+
+def _timeline(story: _Story, needs: Sequence[Need]) -> list[Step]:
+    teller = story.teller
+    steps = [
+        teller.registered(),
+        *map(teller.agreed, story.consents),
+        *(step for held in story.screenings for step in teller.asked(held, needs)),
+        *(step for row in story.rows for step in teller.past(row, story.reports.get(row.referral.id, []))),
+        *map(teller.texted, messaging.conversation(teller.patient.id)),
+        *(teller.worked(item) for item in story.work if item.done_by_id),
+    ]
+    return teller.timed(steps)[::-1]
+
+
+# Texts
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One text of a conversation, as a page shows it."""
+
+    outgoing: bool
+    body: str
+    lang: str
+    dir: str
+    when: str
+    at: str
+    state: str = ""
+    """How far ours got, in words; of theirs, what has not been understood."""
+    kind: str = ""
+    understood: str = ""
+
+
+@dataclass(frozen=True)
+class ConversationPage:
+    patient: Patient
+    language: Language
+    phone: str
+    texting: str
+    """Why they are not texted; empty when they may be."""
+    bubbles: list[Bubble]
+    work: list[Card]
+    about: list[Row]
+    """What they may be writing about: the referrals of which they have not said how they ended."""
+
+
+def conversation_page(staff: StaffMember, patient_id: uuid.UUID) -> ConversationPage | None:
+    """Every text to and from one patient; None when there is none, or their texts are not for `staff` to see."""
+    patient = patients.patient_for(staff, patient_id, Action.SEE_MESSAGES)
+    if patient is None:
+        return None
+    lines = messaging.conversation(patient.id)
+    answers = _answers(line.id for line in lines if line.direction == "in")
+    teller = Teller(patient, {}, clock.now(), zone_of(patient))
+    return ConversationPage(
+        patient=patient,
+        language=LANGUAGES[patient.language],
+        phone=spoken(patient.phones[0].number) if patient.phones else "",
+        texting=patients.reach(patient).why_not or "",
+        bubbles=[_bubble(teller, line, answers.get(line.id)) for line in lines],
+        work=worklist.cards(staff, *TEXTS, patient_id=patient.id),
+        about=[
+            row
+            for row in referrals.of_patient(staff, patient.id)
+            if row.referral.status in OPEN or row.referral.closure in {Closure.OPEN, Closure.DISPUTED}
+        ],
+    )
+
+
+def _answers(inbound_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, PatientReport]:
+    """By text, the answer that was read from it."""
+    return {
+        report.inbound_id: report
+        for report in session.scalars(select(PatientReport).where(PatientReport.inbound_id.in_(list(inbound_ids))))
+        if report.inbound_id
+    }
+
+
+def _bubble(teller: Teller, line: Line, answer: PatientReport | None) -> Bubble:
+    ours = line.direction == "out"
+    language = LANGUAGES.get(line.language or "")
+    bubble = Bubble(
+        outgoing=ours,
+        body=line.body,
+        lang=language.code if language else "",
+        dir=language.direction if language else "auto",
+        when=teller.when(line.at),
+        at=line.at.isoformat(),
+    )
+    if ours:
+        kind = "needs_you" if line.status in words.FAILED else ""
+        return replace(bubble, state=words.delivery(line.status, line.why), kind=kind)
+    if answer:
+        return replace(bubble, understood=words.answer(answer.says, answer.barrier))
+    if line.status in words.UNDERSTOOD:
+        return replace(bubble, understood=_(words.UNDERSTOOD[line.status]))
+    return replace(bubble, state=_("not read yet") if line.status == "received" else _("for a person to read"))
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The last text to or from a patient."""
+
+    patient: Patient
+    body: str
+    outgoing: bool
+    at: datetime
+    failed: bool
+
+
+def talks(staff: StaffMember, limit: int = MOST_TALKS) -> list[Talk]:
+    """The conversations in which something was written last, newest first."""
+    whose = patients.visible_to(staff, Action.SEE_MESSAGES).with_only_columns(Patient.id)
+    ours = select(
+        Message.recipient.label("recipient"),
+        Message.created_at.label("at"),
+        Message.body.label("body"),
+        as_type(Message.state, String).label("state"),
+    ).where(Message.recipient.in_(whose))
+    theirs = select(Inbound.recipient, Inbound.received_at, Inbound.body, as_type(null(), String)).where(
+        Inbound.recipient.in_(whose)
+    )
+    texts = union_all(ours, theirs).subquery()
+    last = select(texts).distinct(texts.c.recipient).order_by(texts.c.recipient, texts.c.at.desc()).subquery()
+    rows = session.execute(
+        select(Patient, last.c.body, last.c.state, last.c.at)
+        .join(last, last.c.recipient == Patient.id)
+        .order_by(last.c.at.desc())
+        .limit(limit)
+    )
+    return [Talk(patient, body, state is not None, at, state in words.FAILED) for patient, body, state, at in rows]

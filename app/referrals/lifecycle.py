@@ -1,0 +1,153 @@
+"""The life of a referral, exactly as the FHIR SDOH Clinical Care 3.0.0 Task for Referral Management has it.
+
+Source: HL7/fhir-sdoh-clinicalcare 3.0.0, ValueSet SDOHCC-ValueSetReferralTaskStatus and its state diagram. `received`
+and `ready` do not exist here. One table says which step may follow which and who may take it; one says what a step has
+to bring along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    IN_PROGRESS = "in-progress"
+    ON_HOLD = "on-hold"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
+class Actor(StrEnum):
+    SENDER = "sender"
+    """The care team that owns the patient's side, or the platform acting for it."""
+    AGENCY = "agency"
+    """The organization that was asked."""
+
+
+_SENDER = frozenset({Actor.SENDER})
+_AGENCY = frozenset({Actor.AGENCY})
+_EITHER = frozenset(Actor)
+
+_D, _R, _A, _P, _H = Status.DRAFT, Status.REQUESTED, Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD
+
+STEPS: dict[tuple[Status, Status], frozenset[Actor]] = {
+    (_D, _R): _SENDER,
+    (_R, _A): _AGENCY,
+    (_R, Status.REJECTED): _AGENCY,
+    (_R, Status.CANCELLED): _EITHER,
+    (_A, _P): _AGENCY,
+    (_A, _H): _AGENCY,
+    (_A, Status.COMPLETED): _AGENCY,
+    (_A, Status.FAILED): _AGENCY,
+    (_A, Status.CANCELLED): _EITHER,
+    (_P, _H): _AGENCY,
+    (_P, Status.COMPLETED): _AGENCY,
+    (_P, Status.FAILED): _AGENCY,
+    (_P, Status.CANCELLED): _EITHER,
+    (_H, _P): _AGENCY,
+    (_H, Status.COMPLETED): _AGENCY,
+    (_H, Status.FAILED): _AGENCY,
+    (_H, Status.CANCELLED): _EITHER,
+    **{(old, Status.ENTERED_IN_ERROR): _SENDER for old in Status if old is not Status.ENTERED_IN_ERROR},
+}
+
+ENDED = frozenset({Status.REJECTED, Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.ENTERED_IN_ERROR})
+OPEN = frozenset(Status) - ENDED
+NEEDS_REASON = frozenset({Status.REJECTED, Status.CANCELLED, Status.ON_HOLD, Status.FAILED})
+
+REASONS: dict[Status, tuple[str, ...]] = {
+    Status.REJECTED: (
+        "at-capacity",
+        "not-eligible",
+        "outside-area",
+        "language",
+        "closed",
+        "duplicate",
+        "cannot-contact",
+        "patient-declined",
+        "wrong-service",
+        "other",
+    ),
+    Status.ON_HOLD: ("waitlist", "awaiting-documents", "awaiting-patient"),
+    Status.FAILED: ("cannot-contact", "no-show", "ineligible-after-intake", "no-resources"),
+    Status.CANCELLED: (
+        "withdrawn-by-patient",
+        "consent-revoked",
+        "recalled-silence",
+        "recalled-by-sender",
+        "duplicate",
+        "moved",
+        "deceased",
+    ),
+}
+MUST_EXPLAIN = frozenset({"other"})
+"""Reasons that say nothing without words of their own."""
+
+OUTCOMES: tuple[str, ...] = (
+    "service-provided",
+    "partly-provided",
+    "enrolled",
+    "information-given",
+    "referred-onward",
+    "other",
+)
+
+
+@dataclass(frozen=True)
+class Reason:
+    code: str
+    text: str = ""
+
+
+class ImpossibleStep(Exception):
+    """This status cannot follow that one."""
+
+
+class NotYourStep(Exception):
+    """The step exists, and somebody else has to take it."""
+
+
+def check(old: Status, new: Status, actor: Actor) -> None:
+    """Nothing, when `actor` may take a referral from `old` to `new`.
+
+    :raises ImpossibleStep: no such arrow, a step to where it already is included.
+    :raises NotYourStep: the arrow is the other side's.
+    """
+    actors = STEPS.get((old, new))
+    if actors is None:
+        raise ImpossibleStep(old, new)
+    if actor not in actors:
+        raise NotYourStep(old, new, actor)
+
+
+def next_steps(old: Status, actor: Actor) -> tuple[Status, ...]:
+    """Where `actor` may take a referral from `old`, in the order of the table."""
+    return tuple(new for (start, new), actors in STEPS.items() if start is old and actor in actors)
+
+
+def missing_evidence(new: Status, reason: Reason | None, outcome: Reason | None) -> str | None:
+    """What a step to `new` still lacks: reason, reason-unknown, reason-text, outcome, outcome-unknown, or None.
+
+    The guide asks for a statusReason on rejected, cancelled, on-hold and failed, and for at least one Task.output on
+    completed (requirement refer-10).
+    """
+    if new in NEEDS_REASON:
+        if reason is None:
+            return "reason"
+        if reason.code not in REASONS[new]:
+            return "reason-unknown"
+        if reason.code in MUST_EXPLAIN and not reason.text.strip():
+            return "reason-text"
+    if new is Status.COMPLETED:
+        if outcome is None:
+            return "outcome"
+        if outcome.code not in OUTCOMES:
+            return "outcome-unknown"
+    return None
