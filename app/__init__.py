@@ -1,0 +1,114 @@
+"""The composition root: the one place that knows every part. Nobody imports it but wsgi.py and the tests."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import timedelta
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_smorest import Api
+from flask_wtf import CSRFProtect
+
+from app import cli, config, edge, health, i18n
+from app.config import Settings
+from app.db import db, engine_options
+from app.directory import cli as directory_cli
+from app.directory import jobs as directory_jobs
+from app.directory import views as directory_views
+from app.events import react_with
+from app.geography import operations as geography
+from app.loop import api as loop_api
+from app.loop import jobs as loop_jobs
+from app.loop import views as loop_views
+from app.loop.reactions import REACTIONS
+from app.matching import api as matching_api
+from app.messaging import jobs as messaging_jobs
+from app.messaging import views as messaging_views
+from app.messaging import webhooks
+from app.patients import api as patients_api
+from app.patients import views as patients_views
+from app.referrals import api as referrals_api
+from app.referrals import views as referrals_views
+from app.reports import api as reports_api
+from app.reports import views as reports_views
+from app.screening import api as screening_api
+from app.screening import views as screening_views
+from app.staff import access
+from app.staff import cli as staff_cli
+from app.staff import views as staff_views
+from app.worklist import views as worklist_views
+
+PAGES = (
+    health.bp,
+    staff_views.bp,
+    patients_views.bp,
+    screening_views.bp,
+    directory_views.bp,
+    referrals_views.bp,
+    worklist_views.bp,
+    loop_views.bp,
+    reports_views.bp,
+)
+APIS = (patients_api.bp, screening_api.bp, matching_api.bp, referrals_api.bp, loop_api.bp, reports_api.bp)
+
+JOBS = (directory_jobs, loop_jobs, messaging_jobs)
+"""A task is known once its module is imported; they are named here so that no worker goes without one."""
+
+LARGEST_REQUEST = 64 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole application, configured by `settings` or else by the environment.
+
+    :raises SettingsError: one sentence about the first setting that is missing or wrong.
+    """
+    settings = settings or config.load(os.environ)
+    geography.check_geocoder(settings)
+    app = Flask(__name__)
+    app.extensions["settings"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=config.sqlalchemy_url(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_base_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,
+        API_TITLE="Loopline",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"token": []}],
+        },
+    )
+    app.logger.setLevel(logging.INFO)
+    db.init_app(app)
+    Migrate(app, db, directory=str(config.ROOT / "migrations"))
+    i18n.init_app(app)
+    access.init_app(app)
+    react_with(REACTIONS)
+
+    csrf = CSRFProtect(app)
+    for page in PAGES:
+        app.register_blueprint(page)
+    if settings.demo:
+        app.register_blueprint(messaging_views.bp)
+    csrf.exempt(webhooks.bp)  # signed by the carrier instead
+    app.register_blueprint(webhooks.bp)
+    api = Api(app)
+    for resource in APIS:
+        csrf.exempt(resource)  # known by token only, never by cookie
+        api.register_blueprint(resource)
+    edge.init_app(app)  # after the API, whose own error answers say less
+    access.make_public(app, "api-docs.openapi_json", "the description of the API holds nobody's data")
+
+    cli.init_app(app)
+    app.cli.add_command(staff_cli.cli)
+    app.cli.add_command(directory_cli.cli)
+    return app
