@@ -1,7 +1,7 @@
 # The chores, one word each. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check screenshots lock audit clean
+.PHONY: help run test check screenshots messages lock audit clean
 
 # Called as modules: the scripts in .venv/bin break when the folder is moved.
 python := .venv/bin/python
@@ -32,6 +32,10 @@ check: ## lint, formatting, types, architecture
 screenshots: ## make the pictures of the README from the seeded town
 	@.ci/setup requirements-dev.txt
 	@$(python) -m docs.screenshots
+
+messages: ## bring translations/ up to date with the texts in app/; then translate what is new there
+	@.ci/setup requirements-dev.txt
+	@$(python) -m translations.extract
 
 lock: ## write the lock files anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	@.ci/setup requirements-dev.txt

@@ -90,7 +90,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.logger.setLevel(logging.INFO)
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"))
-    i18n.init_app(app)
+    i18n.load()
+    i18n.teach(app.jinja_env)
+    app.context_processor(i18n.for_templates)
     access.init_app(app)
     react_with(REACTIONS)
 

@@ -35,6 +35,17 @@ class QuietHours:
 
 
 @dataclass(frozen=True)
+class TextCaps:
+    """How many texts a person may get that answer none of theirs; None means any number."""
+
+    a_day: int
+    a_week: int
+
+
+USUAL_CAPS = TextCaps(a_day=1, a_week=3)
+
+
+@dataclass(frozen=True)
 class Settings:
     database_url: str
     secret_key: str = field(repr=False)
@@ -48,7 +59,17 @@ class Settings:
     twilio_messaging_service_sid: str
     twilio_from: str
     twilio_api_base_url: str
+    twilio_timeout: float
+    """Seconds for connecting, and for each read."""
+    twilio_looks: tuple[float, ...]
+    """Seconds after which we look for a text whose answer was lost, each from the look before."""
+    twilio_mirror_opt_outs: bool
     quiet_hours: QuietHours | None
+    text_caps: TextCaps | None
+    segments_per_second: float
+    """How fast our sender may send, for saying when all that waits will have left."""
+    price_per_segment: float
+    """US dollars."""
     served_follow_up_days: int
     geocoder: str
     geocoder_options: tuple[tuple[str, str], ...] = field(repr=False)
@@ -104,6 +125,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     gateway = environ.get("SMS_GATEWAY", "console")
     if gateway not in {"console", "twilio"}:
         raise SettingsError(f"SMS_GATEWAY must be console or twilio, not “{gateway}”.")
+    quiet_hours = _quiet_hours(environ.get("QUIET_HOURS", "off" if demo else "09:00-20:00"))
     settings = Settings(
         database_url=_database_url(environ),
         secret_key=environ.get("SECRET_KEY") or _kept_secret(folder),
@@ -117,7 +139,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         twilio_messaging_service_sid=environ.get("TWILIO_MESSAGING_SERVICE_SID", ""),
         twilio_from=environ.get("TWILIO_FROM", ""),
         twilio_api_base_url=_base_url(environ, "TWILIO_API_BASE_URL", "") if environ.get("TWILIO_API_BASE_URL") else "",
-        quiet_hours=_quiet_hours(environ.get("QUIET_HOURS", "off" if demo else "09:00-20:00")),
+        twilio_timeout=_seconds(environ, "TWILIO_TIMEOUT", 30.0),
+        twilio_looks=_looks(environ.get("TWILIO_LOOKS", "60,240")),
+        twilio_mirror_opt_outs=_flag(environ, "TWILIO_MIRROR_OPT_OUTS", default=False),
+        quiet_hours=quiet_hours,
+        text_caps=_text_caps(environ.get("TEXT_CAPS", "on" if quiet_hours else "off")),
+        segments_per_second=_amount(environ, "SMS_SEGMENTS_PER_SECOND", 1.0) or 1.0,
+        price_per_segment=_amount(environ, "SMS_PRICE_PER_SEGMENT", 0.0083),
         served_follow_up_days=_days(environ, "SERVED_FOLLOW_UP_DAYS", 0 if demo else 3),
         geocoder=environ.get("GEOCODER", "zip"),
         geocoder_options=_options(environ, "GEOCODER_OPTIONS"),
@@ -201,6 +229,28 @@ def _quiet_hours(value: str) -> QuietHours | None:
     if opens >= closes:
         raise SettingsError("QUIET_HOURS must open before it closes, for example 09:00-20:00.")
     return QuietHours(opens, closes)
+
+
+def _text_caps(value: str) -> TextCaps | None:
+    if value in {"on", "off"}:
+        return USUAL_CAPS if value == "on" else None
+    match = re.fullmatch(r"([1-9]\d?)/day,([1-9]\d?)/week", value)
+    if not match:
+        raise SettingsError(f"TEXT_CAPS must look like 1/day,3/week, or be on or off, not “{value}”.")
+    return TextCaps(int(match[1]), int(match[2]))
+
+
+def _looks(value: str) -> tuple[float, ...]:
+    if not re.fullmatch(r"\d+(\.\d+)?(,\d+(\.\d+)?)+", value):
+        raise SettingsError(f"TWILIO_LOOKS must be two or more numbers of seconds such as 60,240, not “{value}”.")
+    return tuple(map(float, value.split(",")))
+
+
+def _amount(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name, str(default))
+    if not re.fullmatch(r"\d+(\.\d+)?", value):
+        raise SettingsError(f"{name} must be a number such as 0.5, not “{value}”.")
+    return float(value)
 
 
 def _require_twilio(settings: Settings) -> None:

@@ -29,6 +29,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -129,6 +130,7 @@ class Embedded:
         if self._server:
             self._server.stop(STOPS_WITHIN)
             self._server = None
+            _tidy(self.data)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -422,6 +424,14 @@ def _make_private(folder: Path, run_as: RunAs | None) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
         raise EmbeddedError(f"{folder} belongs to somebody else: remove it and try again.")
+
+
+def _tidy(data: Path) -> None:
+    """Leave no empty folder of ours among everybody's temporary files."""
+    folder = _socket_folder(data)
+    if folder != data:
+        with suppress(OSError):  # not empty, or gone: no harm
+            folder.rmdir()
 
 
 def _private(path: str, flags: int) -> int:

@@ -67,10 +67,26 @@ class ConsentRevoked(Fact):
 
 
 @dataclass(frozen=True)
+class PatientMoved(Fact):
+    """A patient lives in another time zone now."""
+
+    patient_id: uuid.UUID
+    zone: str
+
+
+@dataclass(frozen=True)
 class TextArrived(Fact):
     """A text reached one of our numbers and is stored; nobody has read it yet."""
 
     inbound_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class TextHeld(Fact):
+    """A text to a patient waits for a person, who has to know."""
+
+    message_id: uuid.UUID
+    why: str
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
@@ -22,9 +22,6 @@ from babel.dates import format_date, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-if TYPE_CHECKING:  # so that rules which only want a word translated do not come to know Flask
-    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent
 SMS_TEMPLATES = ROOT / "templates" / "sms"
@@ -218,25 +215,25 @@ def _plain(text: str) -> str:
     return text.replace("\u202f", " ").replace("\xa0", " ")
 
 
-def init_app(app: Flask) -> None:
-    """Read the catalogs and give the templates `_`, `{% trans %}` and the ways to say a date."""
-    load()
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+def teach(templates: Environment) -> None:
+    """Give the pages' templates `_` and `{% trans %}` in the language spoken now."""
+    templates.add_extension("jinja2.ext.i18n")
+    templates.install_gettext_callables(  # type: ignore[attr-defined]
         lambda message: _catalog("staff").gettext(message),
         lambda one, many, n: _catalog("staff").ngettext(one, many, n),
         newstyle=True,
     )
 
-    @app.context_processor
-    def spoken() -> dict[str, Any]:
-        spoken_now = LANGUAGES.get(language(), LANGUAGES["en"])
-        return {
-            "locale": spoken_now.code,
-            "text_direction": spoken_now.direction,
-            "languages": LANGUAGES,
-            "staff_languages": [LANGUAGES[code] for code in STAFF_LANGUAGES],
-        }
+
+def for_templates() -> dict[str, Any]:
+    """What every page has to know about the language it is in."""
+    spoken_now = LANGUAGES.get(language(), LANGUAGES["en"])
+    return {
+        "locale": spoken_now.code,
+        "text_direction": spoken_now.direction,
+        "languages": LANGUAGES,
+        "staff_languages": [LANGUAGES[code] for code in STAFF_LANGUAGES],
+    }
 
 
 _sms_environment = Environment(

@@ -19,7 +19,7 @@ from app import clock, datafile
 from app.datafile import Node
 from app.db import session
 from app.directory import operations as directory
-from app.directory.models import Location, Organization, Service, ServiceAtLocation
+from app.directory.models import DirectoryImport, Location, Organization, Service, ServiceAtLocation
 from app.loop import operations as loop
 from app.loop.clocks import SATURDAY
 from app.loop.models import Clock
@@ -50,12 +50,24 @@ def load(folder: Path) -> None:
 
     :raises DataFileError: one sentence naming the file and the place of the first mistake.
     """
-    directory.import_directory(folder / "directory", SOURCE, on_progress=lambda _progress: session.commit())
-    session.commit()
+    if _changed_since_loaded(folder):
+        directory.import_directory(folder / "directory", SOURCE, on_progress=lambda _progress: session.commit())
+        session.commit()
     town = datafile.read(folder / "people.yaml")
     if session.scalar(select(Team.id).where(Team.name == town.child("team").text("name"))) is None:
         _Town(town).play()
         session.commit()
+
+
+def _changed_since_loaded(folder: Path) -> bool:
+    """Whether a file of the town is younger than its last whole import; comparing each row would take a second more."""
+    youngest = max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file())
+    loaded = session.scalar(
+        select(func.max(DirectoryImport.started_at)).where(
+            DirectoryImport.source == SOURCE, DirectoryImport.ended_at.is_not(None), DirectoryImport.failure.is_(None)
+        )
+    )
+    return loaded is None or loaded.timestamp() <= youngest
 
 
 @dataclass(order=True)

@@ -198,7 +198,7 @@ class _Supervisor:
         try:
             server.revive()
         except EmbeddedError as error:
-            self.console.print(f"{error} Trying again in {LONGEST_PAUSE:.0f} s.")
+            self.console.print(f"{error} Trying again in {LONGEST_PAUSE:.0f} s.", markup=False)
             self.database_due = time.monotonic() + LONGEST_PAUSE
 
     def _wait_for_web(self) -> None:

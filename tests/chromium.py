@@ -22,6 +22,17 @@ NAMES = (
 
 WHY_NOT = "no Chromium on this machine: install chromium or google-chrome, or name one with CHROMIUM=/path/to/it"
 
+# A browser that may run as root and asks nobody but us; HTTP/3 and a graphics card are not what is tested.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
 # Nobody is there to answer its questions, and a machine without a network is soon known to have none.
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=30", "-o", "Acquire::http::Timeout=15", "-o", "Acquire::Retries=1")
 # Without a font, pages are empty boxes.

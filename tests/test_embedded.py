@@ -16,6 +16,7 @@ import pytest
 
 from app.config import ROOT
 from app.embedded import Embedded, EmbeddedError, start
+from tests.folders import temporary_folder
 
 OWNER = """
 import sys, time, types
@@ -30,8 +31,14 @@ time.sleep(60)
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "postgres"
+def folder() -> Iterator[Path]:
+    with temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    return folder / "postgres"
 
 
 @pytest.fixture
@@ -91,8 +98,8 @@ def test_everybody_sorts_and_folds_letters_alike(data: Path) -> None:
         "deep/" * 40,  # longer than the path of a socket may be
     ],
 )
-def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
-    with start(tmp_path / name / "postgres") as server:
+def test_any_folder_will_do(folder: Path, name: str) -> None:
+    with start(folder / name / "postgres") as server:
         write(server.url)
         assert read(server.url) == ["still here"]
 

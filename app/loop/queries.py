@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import String, null, select, union_all
 from sqlalchemy import cast as as_type
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, i18n
 from app.db import session
@@ -455,7 +456,8 @@ def talks(staff: StaffMember, limit: int = MOST_TALKS) -> list[Talk]:
         Inbound.recipient.in_(whose)
     )
     texts = union_all(ours, theirs).subquery()
-    last = select(texts).distinct(texts.c.recipient).order_by(texts.c.recipient, texts.c.at.desc()).subquery()
+    latest_of_each = select(texts).ext(distinct_on(texts.c.recipient))
+    last = latest_of_each.order_by(texts.c.recipient, texts.c.at.desc()).subquery()
     rows = session.execute(
         select(Patient, last.c.body, last.c.state, last.c.at)
         .join(last, last.c.recipient == Patient.id)

@@ -20,12 +20,14 @@ from app.directory.codes import CapacityStatus
 from app.events import (
     ConsentRevoked,
     PatientAnswered,
+    PatientMoved,
     PhoneOptedOut,
     Reactions,
     ReferralMoved,
     ServicesChanged,
     TextArrived,
     TextEnded,
+    TextHeld,
     WorkFinished,
 )
 from app.loop import clocks, operations
@@ -254,6 +256,29 @@ def call_when_text_failed(fact: TextEnded) -> None:
         )
 
 
+def tell_staff_of_held_text(fact: TextHeld) -> None:
+    """What nobody may send by itself: somebody has to look, or the patient hears nothing."""
+    message = session.get_one(Message, fact.message_id)
+    patient = session.get(Patient, message.recipient) if message.recipient else None
+    referral = session.get(Referral, message.regarding) if message.regarding else None
+    if patient and referral:
+        operations.call_instead(referral, patient, f"held-{fact.why}")
+    elif patient:
+        worklist.ask_person(
+            Kind.READ_TEXT,
+            f"patient:{patient.id}:held-{fact.why}",
+            due_at=clocks.after_working_hours(clock.now(), 4, operations.zone_of(patient)),
+            team_id=patient.team_id,
+            owner_id=patient.lead_id,
+            patient_id=patient.id,
+            why=f"held-{fact.why}",
+        )
+
+
+def keep_to_their_clock(fact: PatientMoved) -> None:
+    messaging.move_to_zone(fact.patient_id, fact.zone)
+
+
 # Work
 
 
@@ -303,6 +328,8 @@ REACTIONS: Reactions = {
     PhoneOptedOut: (record_opt_out,),
     TextArrived: (read_text,),
     TextEnded: (call_when_text_failed,),
+    TextHeld: (tell_staff_of_held_text,),
+    PatientMoved: (keep_to_their_clock,),
     WorkFinished: (try_again,),
     ServicesChanged: (refresh_listings,),
 }

@@ -4,7 +4,9 @@ from marshmallow import Schema, fields
 
 
 class TextOut(Schema):
-    direction = fields.String(metadata={"enum": ["in", "out"]})
+    direction = fields.Function(
+        lambda line: f"{line.direction}bound", metadata={"type": "string", "enum": ["inbound", "outbound"]}
+    )
     body = fields.String()
     language = fields.String(allow_none=True)
     status = fields.String()

@@ -103,6 +103,10 @@ WHY = {
     "too-long": marked("it is too long"),
     "empty": marked("it is empty"),
     "missing-translation": marked("there is no translation"),
+    "loop": marked("a machine seems to answer"),
+    "quiet-hours": marked("at night nobody is texted"),
+    "daily-cap": marked("they had a text today"),
+    "weekly-cap": marked("they had enough texts this week"),
 }
 
 UNDERSTOOD = {
@@ -119,7 +123,7 @@ def delivery(status: str, why: str | None) -> str:
     return f"{state}: {_(WHY.get(why, why))}" if why and State(status) in _EXPLAINED else state
 
 
-_EXPLAINED = FAILED | {State.CANCELLED}
+_EXPLAINED = FAILED | {State.CANCELLED, State.QUEUED}
 
 
 def answer(says: Says, barrier: Barrier | None) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from app.db import session
-from app.errors import NotFound
-from app.i18n import gettext as _
 from app.matching import queries, schemas
 from app.patients.models import Patient
 from app.screening import queries as screening
-from app.staff.access import allow, me
+from app.screening.models import Need
+from app.staff.access import allow, me, missing
 from app.staff.permissions import Action
 
 bp = Blueprint("api_matching", __name__, url_prefix="/api/v1", description="Who can help with a need, and why")
@@ -25,6 +24,6 @@ def matches(wanted: dict[str, Any], need_id: uuid.UUID) -> queries.Matches:
     """The best services for a need, each with its reasons; as many as `limit`, from `radius_miles` or farther."""
     need = screening.need_for(me(), need_id, Action.SEE_MATCHES)
     if need is None:
-        raise NotFound(_("There is no need with this id, or not in your team."))
+        raise missing(Need, need_id)
     patient = session.get_one(Patient, need.patient_id)
     return queries.matches(queries.question_for(need, patient), wanted["limit"], wanted["radius_miles"])

@@ -21,6 +21,10 @@ from app import datafile
 from app.datafile import Node
 
 
+NOTICE, ANSWER, URGENT = 0, 10, 20
+"""Priorities: what we say unasked, what answers a text, what answers a text that speaks of danger."""
+
+
 class State(StrEnum):
     HELD = "held"
     """A person or a rule keeps it back."""

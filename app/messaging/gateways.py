@@ -132,11 +132,12 @@ class Transport(TwilioHttpClient):
     the addresses of lists), and takes proxies and passwords from the environment and ~/.netrc.
     """
 
-    TIMEOUT = 30.0  # seconds, for connecting and for each read; it must be one number
+    def __init__(self, base_url: str, timeout: float) -> None:
+        """`base_url` stands in for https://api.twilio.com when it is not empty.
 
-    def __init__(self, base_url: str) -> None:
-        """`base_url` stands in for https://api.twilio.com when it is not empty."""
-        super().__init__(timeout=self.TIMEOUT)
+        :param timeout: seconds for connecting and for each read; to Twilio's client it must be one number.
+        """
+        super().__init__(timeout=timeout)
         self._base = urlsplit(base_url)
         self.session.trust_env = False
 
@@ -207,14 +208,23 @@ _INBOX_PAGE = 1000
 
 
 class TwilioGateway:
-    lease = timedelta(seconds=90)  # longer than connecting and reading may take together
-    looks = (timedelta(seconds=60), timedelta(minutes=4))
-
     def __init__(  # noqa: PLR0913  one for each setting
-        self, *, account_sid: str, token: str, messaging_service: str, number: str, api_url: str, public_url: str
+        self,
+        *,
+        account_sid: str,
+        token: str,
+        messaging_service: str,
+        number: str,
+        api_url: str,
+        public_url: str,
+        timeout: float,
+        looks: Sequence[float],
     ) -> None:
+        """:param timeout: and `looks`, in seconds."""
+        self.lease = timedelta(seconds=3 * timeout)  # longer than connecting and reading may take together
+        self.looks = [timedelta(seconds=wait) for wait in looks]
         # An empty environment: TWILIO_EDGE and TWILIO_REGION would rewrite the address, a stand-in's above all.
-        self._transport = Transport(api_url)
+        self._transport = Transport(api_url, timeout)
         self._client = Client(
             account_sid, token, http_client=self._transport, environment={"TWILIO_ACCOUNT_SID": account_sid}
         )
@@ -344,4 +354,6 @@ def chosen(settings: Settings) -> Gateway:
         number=settings.twilio_from,
         api_url=settings.twilio_api_base_url,
         public_url=settings.public_base_url,
+        timeout=settings.twilio_timeout,
+        looks=settings.twilio_looks,
     )

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, DateTime, and_, exists, func, not_, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
@@ -27,18 +28,29 @@ from app.config import settings
 from app.db import session
 from app.events import TextArrived, publish
 from app.jobs import enqueue, queue
-from app.messaging import delivery, gateways, operations, queries
-from app.messaging.delivery import IN_FLIGHT, SILENT, Accepted, NotSent, Outcome, Outgoing, Refused, State, Unsure
+from app.messaging import delivery, gateways, operations, queries, windows
+from app.messaging.delivery import (
+    ANSWER,
+    IN_FLIGHT,
+    SILENT,
+    SOMEWHERE,
+    Accepted,
+    NotSent,
+    Outcome,
+    Outgoing,
+    Refused,
+    State,
+    URGENT,
+    Unsure,
+)
 from app.messaging.gateways import Gateway, LookupFailed
 from app.messaging.models import Attempt, Ended, Inbound, Message, Pause
+from app.messaging.windows import ANSWER_WITHIN, WEEK, Delay
 
 log = logging.getLogger(__name__)
 
 WORK_FOR = 15.0
 """Seconds after which a sending job makes way for others; shorter than a worker waits for its jobs when it stops."""
-
-LOOK_AGAIN_AFTER = timedelta(minutes=1)
-"""After a look that could not be made, or that a dead worker never finished."""
 
 MOST_CYCLES = 8
 """How often a text that vanishes without an answer is sent anew."""
@@ -95,9 +107,30 @@ def claim_next(gateway: Gateway) -> Claim | None:
             operations.end(message, State.EXPIRED)
         elif message.purpose != operations.OPT_OUT_CONFIRMATION and queries.is_suppressed(message.phone):
             operations.cancel(message, operations.OPTED_OUT)
+        elif delay := _delay(message):
+            operations.postpone(message, delay)
         elif claim := _take(message, gateway):
             return claim
+        session.commit()  # in the evening there may be thousands to put off, and a STOP must not wait for them
     return None
+
+
+def _delay(message: Message) -> Delay | None:
+    """Why this text may not go out now, by the person's clock and by what they have had from us already."""
+    if _at_any_hour(message):
+        return None
+    caps = settings().text_caps if message.priority < ANSWER else None
+    now, zone = clock.now(), ZoneInfo(message.zone or SOMEWHERE)
+    # A day more than a week: days are counted where the person is.
+    unasked = queries.notices_since(message.phone, now - WEEK - timedelta(days=1)) if caps else ()
+    return windows.delay(settings().quiet_hours, caps, unasked, now, zone)
+
+
+def _at_any_hour(message: Message) -> bool:
+    """What is urgent, the one confirmation of a STOP, and an answer to somebody who has just texted."""
+    if message.priority >= URGENT or message.purpose == operations.OPT_OUT_CONFIRMATION:
+        return True
+    return message.priority >= ANSWER and queries.has_texted_since(message.phone, clock.now() - ANSWER_WITHIN)
 
 
 def _is_paused(gateway: Gateway) -> ColumnElement[bool]:
@@ -148,6 +181,7 @@ def _take(message: Message, gateway: Gateway) -> Claim | None:
             message.state = State.SENDING
             message.sender = gateway.sender
             message.lease_until = _database_now() + gateway.lease
+            message.waits_for = None
             session.add(attempt)
     except IntegrityError:
         return None
@@ -155,13 +189,25 @@ def _take(message: Message, gateway: Gateway) -> Claim | None:
 
 
 def _outgoing(message: Message) -> Outgoing:
+    until = _wrong_from(message)
     return Outgoing(
         message_id=message.id,
         to=message.phone,
         body=message.body,
         segments=message.segments,
-        validity=message.not_after - clock.now() if message.not_after else None,
+        validity=until - clock.now() if until else None,
     )
+
+
+def _wrong_from(message: Message) -> datetime | None:
+    """From when on the text must not arrive any more, so that the provider's queue does not deliver it at night."""
+    hours = settings().quiet_hours
+    closes = (
+        windows.closing(hours, clock.now(), ZoneInfo(message.zone or SOMEWHERE))
+        if hours and not _at_any_hour(message)
+        else None
+    )
+    return min(filter(None, (message.not_after, closes)), default=None)
 
 
 def record(claim: Claim, outcome: Outcome, gateway: Gateway) -> None:
@@ -227,7 +273,7 @@ def _look_after(message: Message, wait: timedelta) -> None:
 def look(message_id: str) -> None:
     """Ask the provider whether an unsure text exists."""
     gateway = _gateway()
-    message = _begin_look(uuid.UUID(message_id))
+    message = _begin_look(uuid.UUID(message_id), gateway)
     if message is None:
         return
     outgoing, looks = _outgoing(message), message.looks
@@ -241,12 +287,15 @@ def look(message_id: str) -> None:
     record_look(outgoing.message_id, looks, found, gateway)
 
 
-def _begin_look(message_id: uuid.UUID) -> Message | None:
-    """Reserve the look that is due; None when none is, or somebody else has it."""
+def _begin_look(message_id: uuid.UUID, gateway: Gateway) -> Message | None:
+    """Reserve the look that is due; None when none is, or somebody else has it.
+
+    One that cannot be made, or that a dead worker never finishes, is due again when its lease is over.
+    """
     return session.scalars(
         update(Message)
         .where(Message.id == message_id, Message.state == State.UNSURE, Message.look_at <= _database_now())
-        .values(look_at=_database_now() + LOOK_AGAIN_AFTER)
+        .values(look_at=_database_now() + gateway.lease)
         .returning(Message)
     ).first()
 

@@ -72,6 +72,8 @@ class Message(Base):
 
     state: Mapped[State] = mapped_column(words(State))
     due_at: Mapped[datetime]
+    waits_for: Mapped[str | None]
+    """Why `due_at` was put off although it could have gone: quiet-hours, daily-cap, weekly-cap."""
     not_before: Mapped[datetime | None]
     not_after: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
@@ -196,6 +198,8 @@ class Suppression(Base):
     at: Mapped[CreatedAt]
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None]
+    mirrored: Mapped[str | None]
+    """What the provider was last told of this phone: opt-out or opt-in."""
 
 
 class Pause(Base):

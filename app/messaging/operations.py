@@ -19,11 +19,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock
 from app.db import changed, session
 from app.errors import Invalid
-from app.events import PhoneOptedOut, TextEnded, publish
+from app.events import PhoneOptedOut, TextEnded, TextHeld, publish
 from app.jobs import enqueue
 from app.messaging import delivery, queries, segments
-from app.messaging.delivery import FAILURES, IN_FLIGHT, WAITING, Act, State
+from app.messaging.delivery import ANSWER, FAILURES, IN_FLIGHT, NOTICE, WAITING, Act, State
 from app.messaging.models import Attempt, Callback, Ended, Inbound, Message, Pause, Suppression
+from app.messaging.windows import Delay
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,13 @@ READ = "messaging.read"
 OPT_OUT_CONFIRMATION = "opt-out-confirmation"
 """The purpose of the one text that may follow a STOP."""
 OPTED_OUT = "opted-out"
+
+LOOP = "loop"
+"""Why an answer is held when a machine seems to be at the other end."""
+LOOP_WITHIN = timedelta(minutes=30)
+MOST_ALIKE = 5
+MOST_ANSWERS = 15
+"""Answers to one phone within `LOOP_WITHIN`."""
 
 READ_AGAIN_AFTER = timedelta(minutes=1)
 
@@ -55,7 +63,7 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     language: str,
     template: str,
     body: str,
-    priority: int = 0,
+    priority: int = NOTICE,
     not_before: datetime | None = None,
     not_after: datetime | None = None,
     zone: str | None = None,
@@ -70,7 +78,8 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     :param to: E.164.
     :param recipient: the caller's id of the person it is for.
     :param regarding: the caller's id of what it is about.
-    :param priority: higher goes first; what answers a person goes before what we remind them of.
+    :param priority: NOTICE, ANSWER or URGENT; higher goes first. Notices keep to the person's hours and are counted;
+        answers keep to the hours only when they come late; what is urgent never waits.
     :param not_after: later it would be wrong; then it expires instead of being sent.
     :param zone: the person's time zone, for trying again at a decent hour.
     :param hold: why it must wait for a person, such as "missing-translation".
@@ -78,7 +87,7 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     now = clock.now()
     body = storable(body)
     counted = segments.count(body)
-    hold = hold or _unsendable(body)
+    hold = hold or _unsendable(body) or _runs_away(to, body, priority)
     opted_out = purpose != OPT_OUT_CONFIRMATION and queries.is_suppressed(to)
     state = State.CANCELLED if opted_out else State.HELD if hold else State.QUEUED
     due = max(not_before or now, now)
@@ -112,6 +121,8 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
         return session.scalars(select(Message).where(Message.dedupe_key == dedupe_key)).one()
     if written.state is State.QUEUED:
         _send_when_due(written)
+    elif written.state is State.HELD and hold:
+        publish(TextHeld(written.id, hold))
     return written
 
 
@@ -119,6 +130,17 @@ def _unsendable(body: str) -> str | None:
     if not body.strip():
         return "empty"
     return "too-long" if len(body.encode("utf-16-le")) // 2 > segments.LONGEST else None
+
+
+def _runs_away(phone: str, body: str, priority: int) -> str | None:
+    """Whether a machine seems to answer our answers, which would never end.
+
+    Only answers are counted: what we say unasked has limits of its own.
+    """
+    if priority < ANSWER:
+        return None
+    recent = queries.answers_since(phone, clock.now() - LOOP_WITHIN)
+    return LOOP if len(recent) >= MOST_ANSWERS or recent.count(body) >= MOST_ALIKE else None
 
 
 def _send_when_due(message: Message) -> None:
@@ -155,10 +177,25 @@ def cancel_queued(
     taken_back = session.scalars(
         update(Message)
         .where(Message.state.in_(WAITING), Message.purpose != OPT_OUT_CONFIRMATION, *fits)
-        .values(state=State.CANCELLED, cancel_reason=reason, hold_reason=None, ended_at=clock.now())
+        .values(state=State.CANCELLED, cancel_reason=reason, hold_reason=None, waits_for=None, ended_at=clock.now())
         .returning(Message.id)
     )
     return len(taken_back.all())
+
+
+def move_to_zone(recipient: uuid.UUID, zone: str) -> None:
+    """This person's clock is another one from now on; what waits for the old one is looked at again."""
+    now = clock.now()
+    waiting = (Message.recipient == recipient, Message.state.in_(WAITING))
+    session.execute(update(Message).where(*waiting).values(zone=zone))
+    put_off = session.scalars(
+        update(Message)
+        .where(*waiting, Message.waits_for.is_not(None))
+        .values(due_at=func.greatest(now, Message.not_before), waits_for=None)
+        .returning(Message.id)
+    )
+    if put_off.all():
+        enqueue(SEND)
 
 
 # Whom we may not text
@@ -469,6 +506,12 @@ def requeue(message: Message, due: datetime, code: str | None = None) -> None:
     _send_when_due(message)
 
 
+def postpone(message: Message, delay: Delay) -> None:
+    """It could go, but not to this person at this time; it keeps its place among theirs."""
+    message.due_at, message.waits_for = delay.until, delay.why
+    _send_when_due(message)
+
+
 def end(message: Message, state: State, code: str | None = None) -> None:
     """Nothing more will happen to it, unless the network takes it back."""
     _move(message, state, code)
@@ -485,7 +528,7 @@ def cancel(message: Message, reason: str) -> None:
 def _move(message: Message, state: State, code: str | None = None) -> None:
     message.state = state
     message.error_code = code
-    message.lease_until = message.look_at = message.ended_at = None
+    message.lease_until = message.look_at = message.ended_at = message.waits_for = None
     message.looks = 0
 
 

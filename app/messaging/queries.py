@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from app import clock
 from app.db import session
 from app.messaging import delivery
-from app.messaging.delivery import FAILURES, State
+from app.messaging.delivery import ANSWER, FAILURES, State
 from app.messaging.models import Inbound, Message, Pause, Suppression
 
 
@@ -65,6 +65,36 @@ def suppression(phone: str) -> Suppression | None:
     ).first()
 
 
+def has_texted_since(phone: str, moment: datetime) -> bool:
+    """Whether somebody wrote to us from this phone after `moment`."""
+    return bool(session.scalar(select(exists().where(Inbound.phone == phone, Inbound.received_at > moment))))
+
+
+def notices_since(phone: str, moment: datetime) -> Sequence[datetime]:
+    """When texts that nobody had asked for left for this phone after `moment`."""
+    return [
+        left
+        for left in session.scalars(
+            select(Message.accepted_at).where(
+                Message.phone == phone, Message.accepted_at > moment, Message.priority < ANSWER
+            )
+        )
+        if left
+    ]
+
+
+def answers_since(phone: str, moment: datetime) -> Sequence[str]:
+    """What was written to this phone since `moment` in answer to its texts and not held back."""
+    return session.scalars(
+        select(Message.body).where(
+            Message.phone == phone,
+            Message.created_at > moment,
+            Message.priority >= ANSWER,
+            Message.state != State.HELD,
+        )
+    ).all()
+
+
 def conversation(recipient: uuid.UUID) -> list[Line]:
     """Everything texted to a person, and everything they texted that was understood as theirs; oldest first."""
     return _lines(Message.recipient == recipient, Inbound.recipient == recipient)
@@ -95,7 +125,7 @@ def _line_out(message: Message) -> Line:
         purpose=message.purpose,
         segments=message.segments,
         code=message.error_code,
-        why=explained or message.hold_reason or message.cancel_reason,
+        why=explained or message.hold_reason or message.cancel_reason or message.waits_for,
         recipient=message.recipient,
         regarding=message.regarding,
     )

@@ -6,11 +6,9 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from app.db import session
-from app.errors import NotFound
-from app.i18n import gettext as _
 from app.patients import operations, queries, schemas
 from app.patients.models import ConsentKind, Patient
-from app.staff.access import allow, me
+from app.staff.access import allow, me, missing
 from app.staff.permissions import Action
 
 bp = Blueprint("api_patients", __name__, url_prefix="/api/v1/patients", description="Patients and their consent")
@@ -62,5 +60,5 @@ def show(patient_id: uuid.UUID) -> dict[str, Any]:
     """One patient of the caller's team."""
     patient = queries.patient_for(me(), patient_id)
     if patient is None:
-        raise NotFound(_("There is no patient with this id, or not in your team."))
+        raise missing(Patient, patient_id)
     return as_json(patient, [])

@@ -11,7 +11,7 @@ from app import clock
 from app.audit import operations as audit
 from app.db import session
 from app.errors import DomainError, Invalid
-from app.events import ConsentGiven, ConsentRevoked, publish
+from app.events import ConsentGiven, ConsentRevoked, PatientMoved, publish
 from app.geography import operations as geography
 from app.i18n import LANGUAGES
 from app.i18n import gettext as _
@@ -75,9 +75,12 @@ def change(patient: Patient, particulars: Particulars, *, by: StaffMember) -> No
 
     :raises Invalid: naming each field that cannot be used.
     """
+    zone = patient.time_zone
     _write(patient, particulars)
     _set_phone(patient, particulars.phone)
     audit.record("changed", "patient", patient.id, by=by.id)
+    if patient.time_zone != zone:
+        publish(PatientMoved(patient.id, patient.time_zone))
 
 
 def _write(patient: Patient, particulars: Particulars) -> None:

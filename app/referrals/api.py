@@ -6,12 +6,11 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from app.db import session
-from app.errors import NotFound
-from app.i18n import gettext as _
 from app.referrals import operations, queries, schemas
-from app.referrals.models import Transition
+from app.referrals.models import Referral, Transition
 from app.screening import queries as screening
-from app.staff.access import allow, me
+from app.screening.models import Need
+from app.staff.access import allow, me, missing
 from app.staff.permissions import Action
 from app.staff.queries import names
 
@@ -53,7 +52,7 @@ def _step(step: Transition, by: dict[uuid.UUID, str]) -> dict[str, Any]:
 def _shown(referral_id: uuid.UUID) -> dict[str, Any]:
     row = queries.row_for(me(), referral_id)
     if row is None:
-        raise NotFound(_("There is no referral with this id, or it is not yours to see."))
+        raise missing(Referral, referral_id)
     return as_json(row)
 
 
@@ -65,7 +64,7 @@ def send(data: dict[str, Any], need_id: uuid.UUID) -> dict[str, Any]:
     """Send a referral for a need to one service at one location."""
     need = screening.need_for(me(), need_id)
     if need is None:
-        raise NotFound(_("There is no need with this id, or its patient is not in your team."))
+        raise missing(Need, need_id)
     referral = operations.send(need, data["service_at_location_id"], by=me(), note=data["note"] or "")
     session.commit()
     return _shown(referral.id)
@@ -87,7 +86,7 @@ def move(data: dict[str, Any], referral_id: uuid.UUID) -> dict[str, Any]:
     """Take one step, or record one that the agency took by phone (`said_by`)."""
     referral = queries.referral_for(me(), referral_id, Action.MOVE_REFERRAL)
     if referral is None:
-        raise NotFound(_("There is no referral with this id, or it is not yours to see."))
+        raise missing(Referral, referral_id)
     operations.move(
         referral,
         data["status"],

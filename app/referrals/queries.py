@@ -3,18 +3,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, exists, false, func, select
+from sqlalchemy.orm import aliased
 
 from app import clock
 from app.db import session
 from app.directory.models import Organization, Service
+from app.matching.records import Record
 from app.patients.models import Patient
 from app.referrals import words
 from app.referrals.closing import Says
 from app.referrals.lifecycle import OPEN, Status
-from app.referrals.models import PatientReport, Referral
+from app.referrals.models import PatientReport, Referral, Transition
 from app.screening.models import Need
 from app.staff.models import StaffMember
 from app.staff.permissions import Action, Relation, relation
@@ -133,3 +136,35 @@ def reports(referral_id: uuid.UUID) -> Sequence[PatientReport]:
     return session.scalars(
         select(PatientReport).where(PatientReport.referral_id == referral_id).order_by(PatientReport.at)
     ).all()
+
+
+ANSWERED_IN_TIME = timedelta(days=4)
+"""Four days of the calendar: two to four business days, whichever weekday it was sent on."""
+
+
+def agency_records() -> list[Record]:
+    """What became of the referrals that each organization received for each need. For the platform itself."""
+    answer = aliased(Transition)
+    in_time = (
+        exists()
+        .where(
+            answer.referral_id == Referral.id,
+            answer.old == Status.REQUESTED,
+            answer.new.in_((Status.ACCEPTED, Status.REJECTED)),
+            answer.at <= Referral.sent_at + ANSWERED_IN_TIME,
+        )
+        .correlate(Referral)
+    )
+    rows = session.execute(
+        select(
+            Referral.organization_id,
+            Need.kind,
+            func.count(),
+            func.count().filter(in_time),
+            func.count().filter(Referral.patient_says == Says.GOT_HELP),
+        )
+        .join(Need, Need.id == Referral.need_id)
+        .where(Referral.status.not_in(NEVER_SENT))
+        .group_by(Referral.organization_id, Need.kind)
+    )
+    return [Record(*row) for row in rows]

@@ -19,7 +19,8 @@ from werkzeug.wrappers import Response
 
 from app import i18n
 from app.config import settings
-from app.errors import Forbidden
+from app.db import Base, session
+from app.errors import DomainError, Forbidden, NotFound
 from app.i18n import gettext as _
 from app.i18n import marked
 from app.staff import queries
@@ -63,6 +64,17 @@ def signed_in() -> bool:
 
 def is_api() -> bool:
     return request.path.startswith("/api/")
+
+
+def missing(kind: type[Base], thing_id: uuid.UUID) -> DomainError:
+    """Why a program is not given this thing: it exists and is not theirs (403), or there is none (404).
+
+    For the API, which has to tell its callers apart what to correct. Ids cannot be guessed, so saying that one exists
+    tells nobody anything; pages say “not there” for both.
+    """
+    if session.get(kind, thing_id) is None:
+        return NotFound(_("There is nothing with this id. Please check it."))
+    return Forbidden(_("This is not yours: it belongs to another team or organization."))
 
 
 def init_app(app: Flask) -> None:

@@ -27,14 +27,16 @@ def why(kind: Kind, code: str, **said: str) -> str:
     :param said: what the sentences name: name, organization, standing, barrier, ago, urgent_when, reason, phone,
         language.
     """
-    sentences = _BY_CODE.get(kind, {})
-    if kind is Kind.CALL_INSTEAD and code.startswith("text-"):
-        means = _(delivery.rule(code.removeprefix("text-")).means)
-        return _("Our text did not arrive: %(means)s.", means=means) + " " + _(_TELL, **said)
-    sentence = sentences.get(code) or _OTHERWISE[kind]
-    if kind is Kind.CALL_INSTEAD and code != "silent":
-        return _(sentence, **said) + " " + _(_TELL, **said)
-    return _(sentence, **said)
+    sentence = _BY_CODE.get(kind, {}).get(code) or _OTHERWISE[kind]
+    if kind is Kind.CALL_INSTEAD and code.startswith(_FAILED) and code not in _BY_CODE[kind]:
+        sentence = marked("Our text did not arrive: %(means)s.")
+        said["means"] = _(delivery.rule(code.removeprefix(_FAILED)).means)
+    parts = [sentence] if kind is not Kind.CALL_INSTEAD or code == "silent" else [sentence, _TELL]
+    return " ".join(_(part, **said) for part in parts)
+
+
+_FAILED = "text-"
+"""How the codes of texts begin that did not arrive; the rest is the carrier's."""
 
 
 def due(due_at: datetime, now: datetime, zone: ZoneInfo, *, pressing: bool) -> Badge:
@@ -81,6 +83,7 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
     Kind.READ_TEXT: {
         "unknown-number": marked("A text from a number that belongs to no patient: %(phone)s."),
         "shared-phone": marked("A text from a phone that several patients share: %(phone)s."),
+        "held-loop": marked("A machine seems to answer our texts to %(name)s, so they are held back. Call %(name)s."),
     },
     Kind.CALL_INSTEAD: {
         "no-consent": marked("%(name)s has not agreed to texts."),

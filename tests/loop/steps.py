@@ -18,7 +18,8 @@ from app.referrals import operations as referrals
 from app.referrals.lifecycle import Actor, Reason, Status
 from app.referrals.models import Referral
 from app.staff.models import StaffMember
-from app.worklist.models import Kind, WorkItem
+from app.worklist.kinds import Kind
+from app.worklist.models import WorkItem
 
 _number = itertools.count(1)
 
@@ -54,6 +55,7 @@ def agency_says(referral: Referral, new: Status, reason: str = "", *, outcome: s
         reason=Reason(reason) if reason else None,
         outcome=Reason(outcome) if new is Status.COMPLETED else None,
     )
+    session.flush()  # a request of the same test has a session of its own
 
 
 def texts_to(patient: Patient, *states: State) -> list[str]:

@@ -31,7 +31,8 @@ from app.screening.models import Need, NeedStatus
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from app.worklist import operations as worklist
-from app.worklist.models import Kind, WorkItem
+from app.worklist.kinds import Kind
+from app.worklist.models import WorkItem
 from tests.factories import make_need, make_patient, make_referral, make_service_at_location, make_staff, make_team
 from tests.loop.steps import (
     agency_says,

@@ -111,7 +111,6 @@ class Provider:
 @pytest.fixture
 def provider(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """Send through a fake Twilio of this test's own."""
-    monkeypatch.setattr(gateways.Transport, "TIMEOUT", 0.5)
     with FakeTwilio() as twilio:
         settings = replace(
             app.extensions["settings"],
@@ -121,6 +120,7 @@ def provider(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
             twilio_from=fake_twilio.NUMBER,
             twilio_messaging_service_sid="",
             twilio_api_base_url=twilio.url,
+            twilio_timeout=0.5,
             public_base_url="https://loopline.test",
         )
         monkeypatch.setitem(app.extensions, "settings", settings)

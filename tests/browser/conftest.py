@@ -1,0 +1,66 @@
+"""The real thing: what `make run` starts, on a phone 360 pixels wide, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests import chromium, running
+from tests.browser.steps import sign_in
+
+PHONE = {"width": 360, "height": 740}
+PATIENCE = 10_000
+"""Milliseconds that a person would wait for a page."""
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the invented town, served by everything that `make run` starts."""
+    if chromium.find() is None:
+        pytest.skip(chromium.WHY_NOT)
+    run = running.begin(tmp_path_factory.mktemp("browser") / "instance")
+    try:
+        run.wait_until_ready()
+        yield f"http://127.0.0.1:{run.port}"
+    finally:
+        run.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(town: str) -> Iterator[Browser]:  # noqa: ARG001  which skips when there is no browser
+    # Not for the session: while Playwright runs, nothing else in this process can have an event loop.
+    with sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.ARGUMENTS)
+        yield program
+        program.close()
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(town: str, browser: Browser) -> Iterator[Visit]:
+    """Opens phones, each with cookies of its own. A script that fails, or a broken policy, fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def visit(email: str = "", *, scripts: bool = True, **options: Any) -> Page:
+        context = browser.new_context(
+            **{"base_url": town, "viewport": PHONE, "locale": "en-US", "java_script_enabled": scripts} | options
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page = context.new_page()
+        if email:
+            sign_in(page, email)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,107 @@
+"""Every page that can be reached by its links holds up: for small phones, large text, screen readers and slow lines."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response
+
+from tests.browser import steps
+from tests.browser.conftest import Visit
+from tests.browser.steps import ADMINISTRATOR, AGENCY, WORKER
+
+PEOPLE = Path(__file__).parents[2] / "seed" / "people.yaml"
+
+SMALLEST = {"width": 320, "height": 640}
+MOST_PAGES = 60
+MOST_OF_A_KIND = 2
+"""Pages that differ only in whom they are about."""
+
+FIRST_VISIT = 120_000
+"""Bytes over the line for a page and all it needs, when nothing of it is there yet."""
+LATER_PAGE = 20_000
+
+VISITORS = [
+    pytest.param(WORKER, "/today", {}, id="health worker"),
+    pytest.param("lead@demo.test", "/today?lang=es", {"color_scheme": "dark"}, id="lead, in Spanish and in the dark"),
+    pytest.param(AGENCY, "/inbox?lang=es", {}, id="agency, in Spanish"),
+    pytest.param(ADMINISTRATOR, "/numbers", {"color_scheme": "dark"}, id="administrator, in the dark"),
+    pytest.param("", "/demo/phones", {}, id="nobody we know"),
+]
+
+TOO_WIDE = """() => {
+  document.querySelectorAll("details").forEach(it => it.open = true);
+  const wide = () => {
+    const room = document.documentElement.clientWidth;
+    return document.documentElement.scrollWidth <= room ? [] :
+      [...document.body.querySelectorAll("*")].filter(it => it.getBoundingClientRect().right > room + 1)
+        .map(it => it.outerHTML.slice(0, 90)).slice(0, 3);
+  };
+  const found = wide().map(it => "too wide: " + it);
+  const root = document.documentElement.style;
+  root.fontSize = 2 * parseFloat(getComputedStyle(document.documentElement).fontSize) + "px";
+  found.push(...wide().map(it => "too wide with large text: " + it));
+  root.fontSize = "";
+  return found;
+}"""
+
+
+@pytest.mark.parametrize(("email", "start", "options"), VISITORS)
+def test_every_page_holds_up(visit: Visit, email: str, start: str, options: dict[str, Any]) -> None:
+    page = visit(email, viewport=SMALLEST, **options)
+    found = []
+    for response in every_page(page, start):
+        where = page.url.partition("/")[2].partition("/")[2]
+        found += [f"/{where.partition('/')[2]}: {problem}" for problem in problems(page, response)]
+    assert not found, "\n".join(found)
+
+
+def problems(page: Page, response: Response) -> Iterator[str]:
+    if response.status != 200:
+        yield f"status {response.status}"
+    if (weight := response.request.sizes()["responseBodySize"]) >= LATER_PAGE:
+        yield f"{weight} bytes"
+    if named := names() & set(re.findall(r"\w+", page.title())):
+        yield f"names {named} in its title"
+    yield from page.evaluate(TOO_WIDE)
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in {"serious", "critical"}:
+            yield f"{violation['help']}: {violation['nodes'][0]['html'][:200]}"
+
+
+def names() -> set[str]:
+    people = yaml.safe_load(PEOPLE.read_text(encoding="utf-8"))["patients"]
+    return {word for one in people for word in f"{one['given_name']} {one['family_name']}".split()}
+
+
+def every_page(page: Page, start: str) -> Iterator[Response]:
+    """Follow every link, and stay a moment on each page."""
+    seen: set[str] = set()
+    kinds: Counter[str] = Counter()
+    waiting = deque([start])
+    while waiting and sum(kinds.values()) < MOST_PAGES:
+        address = waiting.popleft()
+        kind = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=[/=])[+\d]+|(?<==)[^&]+", "…", address)
+        if address in seen or kinds[kind] == MOST_OF_A_KIND:
+            continue
+        seen.add(address)
+        kinds[kind] += 1
+        response = page.goto(address)
+        assert response
+        waiting.extend(links(page))
+        yield response
+
+
+def links(page: Page) -> list[str]:
+    """Where the page leads, in our own town."""
+    found: list[str] = page.locator("a").evaluate_all(
+        "all => all.filter(it => it.origin === location.origin).map(it => it.pathname + it.search)"
+    )
+    return [address for address in found if "lang=" not in address]
