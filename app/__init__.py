@@ -12,7 +12,7 @@ from flask_smorest import Api
 from flask_wtf import CSRFProtect
 
 from app import cli, config, edge, health, i18n
-from app.config import Settings
+from app.config import Settings, SettingsError
 from app.db import db, engine_options
 from app.directory import cli as directory_cli
 from app.directory import jobs as directory_jobs
@@ -91,6 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"))
     i18n.load()
+    _allow_languages(settings)
     i18n.teach(app.jinja_env)
     app.context_processor(i18n.for_templates)
     access.init_app(app)
@@ -114,3 +115,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(staff_cli.cli)
     app.cli.add_command(directory_cli.cli)
     return app
+
+
+def _allow_languages(settings: Settings) -> None:
+    unknown = [code for code in settings.text_languages if code not in i18n.LANGUAGES]
+    if unknown:
+        raise SettingsError(
+            f"TEXT_LANGUAGES must be some of {','.join(i18n.LANGUAGES)} with commas between them, not “{unknown[0]}”."
+        )
+    i18n.allow(settings.text_languages, drafts=settings.allow_draft_languages)

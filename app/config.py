@@ -71,6 +71,10 @@ class Settings:
     price_per_segment: float
     """US dollars."""
     served_follow_up_days: int
+    text_languages: tuple[str, ...]
+    """What patients may be texted in (BCP 47); empty means every language we have."""
+    allow_draft_languages: bool
+    """Whether a translation may be sent that no native speaker has reviewed."""
     geocoder: str
     geocoder_options: tuple[tuple[str, str], ...] = field(repr=False)
     """What the geocoder is set up with, such as its key: pairs of names and values."""
@@ -147,6 +151,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         segments_per_second=_amount(environ, "SMS_SEGMENTS_PER_SECOND", 1.0) or 1.0,
         price_per_segment=_amount(environ, "SMS_PRICE_PER_SEGMENT", 0.0083),
         served_follow_up_days=_days(environ, "SERVED_FOLLOW_UP_DAYS", 0 if demo else 3),
+        text_languages=_codes(environ.get("TEXT_LANGUAGES", "")),
+        allow_draft_languages=_flag(environ, "ALLOW_DRAFT_LANGUAGES", default=demo),
         geocoder=environ.get("GEOCODER", "zip"),
         geocoder_options=_options(environ, "GEOCODER_OPTIONS"),
         geocoder_timeout=_seconds(environ, "GEOCODER_TIMEOUT", 3.0),
@@ -214,6 +220,10 @@ def _options(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ..
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise SettingsError(f'{name} must be a JSON object of texts such as {{"api_key": "…"}}.')
     return tuple(sorted(given.items()))
+
+
+def _codes(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (code.strip() for code in value.split(","))))
 
 
 def _quiet_hours(value: str) -> QuietHours | None:

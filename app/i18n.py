@@ -2,16 +2,20 @@
 
 Two domains: *staff* for pages, *patient* for what a patient reads or receives. English is the source text of both.
 `with speaking("es"):` holds everywhere, also in a worker that has no request.
+
+Above every translation for patients stands `#. draft`, or `#. reviewed NAME YYYY-MM-DD` once a native speaker has read
+it. A draft is sent only where the network allows drafts.
 """
 
 from __future__ import annotations
 
 import gettext as std_gettext
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -77,8 +82,31 @@ class MissingTranslation(LookupError):
     """A text has no translation into this language; it must not be sent in another one unasked."""
 
 
+class NotAllowed(MissingTranslation):
+    """There is a translation, but this network does not send texts in that language, or no drafts."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """A native speaker has read a translation and found it right."""
+
+    by: str
+    on: date
+
+
+@dataclass
+class _Sendable:
+    """What may be sent to patients. Until `allow` says more, only what a native speaker has reviewed."""
+
+    languages: frozenset[str] = field(default_factory=lambda: frozenset(LANGUAGES))
+    drafts: bool = False
+
+
 _speaking: ContextVar[str] = ContextVar("speaking", default="en")
 _catalogs: dict[tuple[str, str], std_gettext.NullTranslations] = {}
+_reviews: dict[str, dict[str, Review]] = {}
+"""By language and English text; what is not here is a draft."""
+_sendable = _Sendable()
 
 
 @contextmanager
@@ -123,23 +151,81 @@ def load() -> None:
     :raises ValueError: a catalog that cannot be read, named with its file, so that a broken one is found at start-up.
     """
     _catalogs.clear()
+    _reviews.clear()
     for path in sorted(TRANSLATIONS.glob("*/LC_MESSAGES/*.po")):
-        _catalogs[path.stem, path.parent.parent.name] = _compiled(path)
+        with path.open("rb") as file:
+            catalog = read_po(file, domain=path.stem, abort_invalid=True)
+        spoken = path.parent.parent.name
+        _catalogs[path.stem, spoken] = _compiled(catalog)
+        if path.stem == "patient":
+            _reviews[spoken] = _reviews_in(catalog, path)
+
+
+def allow(languages: Collection[str] = (), *, drafts: bool) -> None:
+    """Say what `sms` may give out: texts in these languages, or in all when none is named, and drafts or not.
+
+    English is always among them, because a number that nobody knows is answered in English.
+    """
+    _sendable.languages = frozenset(languages or LANGUAGES) | {"en"}
+    _sendable.drafts = drafts
 
 
 def sms(template: str, to_language: str, **values: object) -> str:
-    """The text `templates/sms/<template>.txt` for a patient, in that patient's language.
+    """The text `templates/sms/<template>.txt` to send to a patient, in that patient's language.
 
     :raises MissingTranslation: never answers in English when another language was asked for.
+    :raises NotAllowed: the network does not send this language, or not what is only a draft.
     """
-    with speaking(to_language):
+    body = preview(template, to_language, **values)
+    if to_language not in _sendable.languages:
+        raise NotAllowed(f"This network sends no texts in {to_language}.")
+    if to_language != "en" and not _sendable.drafts and review(template, to_language) is None:
+        raise NotAllowed(f"The {to_language} translation of “{template}” is a draft.")
+    return body
+
+
+def preview(template: str, in_language: str, **values: object) -> str:
+    """The same text to look at, whether it may be sent or not.
+
+    An English text is one line. A translation may have more, for Arabic: an option or a phone number on a line of its
+    own is shown in the right order without marks for the direction, which would cost letters.
+
+    :raises MissingTranslation: there is none in this language.
+    """
+    with speaking(in_language):
         body = _sms_environment.get_template(f"{template}.txt").render(**values)
-    return " ".join(line.strip() for line in body.strip().splitlines() if line.strip())
+    return "\n".join(" ".join(line.split()) for line in body.strip().splitlines() if line.strip())
 
 
-def _compiled(path: Path) -> std_gettext.GNUTranslations:
-    with path.open("rb") as file:
-        catalog = read_po(file, domain=path.stem, abort_invalid=True)
+def review(template: str, in_language: str) -> Review | None:
+    """Who has reviewed this translation; None while it is a draft."""
+    return _reviews.get(in_language, {}).get(english(template))
+
+
+def english(template: str) -> str:
+    """The source text of `templates/sms/<template>.txt`, with its placeholders, as the catalogs know it."""
+    source = (SMS_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+    ((_line, _function, message),) = _sms_environment.extract_translations(source)  # type: ignore[attr-defined]
+    return str(message)
+
+
+def _reviews_in(catalog: Catalog, path: Path) -> dict[str, Review]:
+    reviews = {}
+    for message in catalog:
+        for comment in message.auto_comments:
+            if comment.startswith("reviewed"):
+                reviews[str(message.id)] = _review(comment, path)
+    return reviews
+
+
+def _review(comment: str, path: Path) -> Review:
+    match = re.fullmatch(r"reviewed (\S.*) (\d{4}-\d{2}-\d{2})", comment)
+    if not match:
+        raise ValueError(f"{path}: write “reviewed NAME YYYY-MM-DD”, not “{comment}”.")
+    return Review(match[1], date.fromisoformat(match[2]))
+
+
+def _compiled(catalog: Catalog) -> std_gettext.GNUTranslations:
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)
@@ -159,24 +245,82 @@ def _patient_gettext(message: str) -> str:
     return text
 
 
+_BABEL_LOCALES = {"en": "en-US", "es": "es-US", "tl": "fil"}
+
+
 def _babel_locale() -> Locale:
+    """How Babel knows the language; English for one that it does not know, such as Hmong."""
     try:
-        return Locale.parse(
-            {"en": "en_US", "es": "es_US"}.get(language(), language()), sep="-" if "-" in language() else "_"
-        )
+        return Locale.parse(_BABEL_LOCALES.get(language(), language()), sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en", "US")
+
+
+_DAY_PATTERNS = {
+    "en": "EEEE, MMM d",
+    "es": "EEEE d 'de' MMMM",
+    "zh-Hans": "M月d日EEEE",
+    "zh-Hant": "M月d日EEEE",
+    "vi": "EEEE, 'ngày' d 'tháng' M",
+    "ko": "M월 d일 EEEE",
+    "tl": "EEEE, MMMM d",
+    "ru": "d MMMM (EEEE)",  # only the month is declined, so that it can follow “не позднее”
+    "ar": "EEEE d MMMM",
+    "fr": "EEEE d MMMM",
+    "pt": "EEEE, d 'de' MMMM",
+    "so": "EEEE, d MMMM",
+    "hi": "EEEE, d MMMM",
+}
+"""Of CLDR: weekday and date in the order and with the words that stand well inside a sentence."""
+
+
+@dataclass(frozen=True)
+class _OwnDates:
+    """Dates in a language that Babel does not know, or knows under French names."""
+
+    weekdays: tuple[str, ...]
+    """From Monday."""
+    months: tuple[str, ...]
+    pattern: str
+
+    def say(self, local: date) -> str:
+        return self.pattern.format(
+            weekday=self.weekdays[local.weekday()], day=local.day, month=self.months[local.month - 1]
+        )
+
+
+_OWN_DATES = {
+    "ht": _OwnDates(
+        ("lendi", "madi", "mèkredi", "jedi", "vandredi", "samdi", "dimanch"),
+        (
+            *("janvye", "fevriye", "mas", "avril", "me", "jen"),
+            *("jiyè", "out", "septanm", "oktòb", "novanm", "desanm"),
+        ),
+        "{weekday} {day} {month}",
+    ),
+    # Hmong counts its days and months; many readers know the days by their English names.
+    "hmn": _OwnDates(
+        (
+            *("hnub ib (Monday)", "hnub ob (Tuesday)", "hnub peb (Wednesday)", "hnub plaub (Thursday)"),
+            *("hnub tsib (Friday)", "hnub rau (Saturday)", "hnub xya (Sunday)"),
+        ),
+        ("ib", "ob", "peb", "plaub", "tsib", "rau", "xya", "yim", "cuaj", "kaum", "kaum ib", "kaum ob"),
+        "{weekday}, lub {month} hlis tim {day}",
+    ),
+}
 
 
 def day(moment: datetime | date, zone: ZoneInfo | None = None) -> str:
     """A date as people say it: “Thursday, Nov 26”, in `zone` when `moment` is a time.
 
     Always the weekday and the date and never “tomorrow”, because a text may be read a day late. Spaces are plain ones:
-    CLDR puts a narrow no-break space into English times, which would turn a text into UCS-2.
+    CLDR puts a narrow no-break space into English times, which would turn a text into UCS-2. In a language that nobody
+    told us the days of, English ones are better than none.
     """
     local = moment.astimezone(zone) if isinstance(moment, datetime) and zone else moment
-    pattern = "EEEE d 'de' MMMM" if language() == "es" else "EEEE, MMM d"
-    return _plain(format_date(local, pattern, locale=_babel_locale()))
+    if own := _OWN_DATES.get(language()):
+        return own.say(local)
+    return _plain(format_date(local, _DAY_PATTERNS.get(language(), "EEEE, MMM d"), locale=_babel_locale()))
 
 
 def clock_time(moment: datetime, zone: ZoneInfo) -> str:

@@ -41,8 +41,11 @@ from app.screening.scoring import Given
 from app.staff import operations as staff
 from app.staff.models import StaffMember, Team
 from app.staff.permissions import Role
+from app.worklist import operations as worklist
+from app.worklist.models import WorkItem
 
 SOURCE = "seed"
+STAYS_ON_THE_LIST = timedelta(days=4)
 
 
 def load(folder: Path) -> None:
@@ -111,6 +114,18 @@ class _Town:
                 session.flush()
                 _deliver_texts()
         self._let_time_pass(self.now)
+        self._work_off()
+
+    def _work_off(self) -> None:
+        """People here are no slower than elsewhere: what has been on their lists for days is done."""
+        old = select(WorkItem).where(WorkItem.done_at.is_(None), WorkItem.created_at < self.now - STAYS_ON_THE_LIST)
+        for item in session.scalars(old):
+            with clock.held_at(item.due_at):
+                worklist.finish(item, "done", by=self._colleague(item.owner_id))
+
+    def _colleague(self, staff_id: uuid.UUID | None) -> StaffMember:
+        lead = next(person for person in self.staff.values() if person.role is Role.LEAD)
+        return next((person for person in self.staff.values() if person.id == staff_id), lead)
 
     # Time
 

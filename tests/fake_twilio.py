@@ -99,6 +99,7 @@ class FakeTwilio(ThreadingHTTPServer):
         self.listable = True
         """False while its list lags behind: texts exist and are not shown."""
         self.lists_fail = False
+        self.consents: list[list[dict[str, str]]] = []
         self.release = threading.Event()
         self.during_post: list[Any] = []
         """Called while a POST is being answered, to look at the caller from outside."""
@@ -143,8 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        fields = dict(parse_qsl(raw.decode(), keep_blank_values=True))
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True)
+        fields = dict(pairs)
         twilio = self.server
+        if self.path.endswith("/Consents/Bulk"):
+            self._consents([json.loads(value) for name, value in pairs if name == "Items"])
+            return
         twilio.posts += 1
         for look in twilio.during_post:
             look()
@@ -156,6 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(how)
         elif text:
             self._answer(201, {} if how == "empty-after" else text.as_json(), cut=how == "broken-after")
+
+    def _consents(self, items: list[dict[str, str]]) -> None:
+        how = self.server.next.popleft() if self.server.next else "ok"
+        if how.startswith("500"):
+            self._refuse(how)
+            return
+        self.server.consents.append(items)
+        said = [{"correlation_id": item["correlation_id"], "error_code": 0, "error_messages": []} for item in items]
+        self._answer(201, {"items": said})
 
     def _vanish(self, how: str) -> None:
         self.close_connection = True

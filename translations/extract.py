@@ -28,7 +28,7 @@ SMS_TEMPLATES = "app/templates/sms/"
 """What is written to patients; everything else is for staff."""
 
 DRAFT = "draft"
-"""The comment on a translation that no native speaker has reviewed yet."""
+"""The comment on a translation that no native speaker has reviewed yet; afterwards it is `reviewed NAME YYYY-MM-DD`."""
 
 KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
     "_": None,
@@ -43,8 +43,8 @@ KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
 TITLES = {"patient": "Texts to patients", "staff": "Pages for staff"}
 
 HEADER = """\
-# {title}, {language}. An entry marked “draft” waits for a native speaker's review.
-# Entries come and go by `make messages`; write only the translations.
+# {title}, {language}. Write only the translations: entries come and go by `make messages`. A draft waits for a native
+# speaker; who has read it and found it right writes “reviewed NAME YYYY-MM-DD” in the place of “draft”.
 msgid ""
 msgstr ""
 "Project-Id-Version: loopline\\n"
@@ -91,14 +91,12 @@ def _has_sources(folder: str | os.PathLike[str]) -> bool:
 
 
 def updated(path: Path, template: Catalog) -> str:
-    """What the catalog at `path` has to contain, its translations kept."""
+    """What the catalog at `path` has to contain; its translations and who has reviewed them are kept."""
     catalog = read(path)
-    drafts = {message.id for message in catalog if DRAFT in message.auto_comments}
-    known = {message.id for message in catalog if message.string}
+    marks = {message.id: message.auto_comments for message in catalog if message.string}
     catalog.update(template, no_fuzzy_matching=True)
     for message in catalog:
-        if message.id in drafts or message.id not in known:
-            message.auto_comments = [DRAFT]
+        message.auto_comments = marks.get(message.id, [DRAFT])
     body = io.BytesIO()
     write_po(body, catalog, width=100, omit_header=True, ignore_obsolete=True, include_lineno=False)
     header = HEADER.format(

@@ -333,6 +333,7 @@ def _reply(  # noqa: PLR0913  a text is this many facts
         template=template,
         body=body,
         priority=REPLY_PRIORITY,
+        zone=patient.time_zone,
     )
 
 

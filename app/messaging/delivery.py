@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 from app import datafile
 from app.datafile import Node
 
-
 NOTICE, ANSWER, URGENT = 0, 10, 20
 """Priorities: what we say unasked, what answers a text, what answers a text that speaks of danger."""
 

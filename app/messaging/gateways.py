@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -40,6 +42,20 @@ log = logging.getLogger(__name__)
 
 class LookupFailed(Exception):
     """The provider could not be asked; that is not the same as finding nothing."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Whether somebody wants texts from us, as the provider's own list should have it."""
+
+    id: uuid.UUID
+    phone: str
+    status: Literal["opt-in", "opt-out"]
+    since: datetime
+
+
+MOST_WISHES = 25
+"""How many the provider takes at once."""
 
 
 class Gateway(Protocol):
@@ -78,6 +94,12 @@ class Gateway(Protocol):
         :raises LookupFailed: the provider could not be asked.
         """
 
+    def mirror(self, wishes: Sequence[Wish]) -> Collection[uuid.UUID]:
+        """Tell the provider who wants texts and who does not; says which of these it has taken.
+
+        :raises LookupFailed: the provider could not be told.
+        """
+
 
 class ConsoleGateway:
     """Delivers every text at once, to the phone simulator, and logs that it did but not what or to whom.
@@ -107,6 +129,9 @@ class ConsoleGateway:
 
     def inbox(self, since: datetime) -> Iterable[Mapping[str, str]]:  # noqa: ARG002  the simulator loses nothing
         return ()
+
+    def mirror(self, wishes: Sequence[Wish]) -> Collection[uuid.UUID]:
+        return [wish.id for wish in wishes]
 
 
 class _NeverSent(Exception):
@@ -295,6 +320,22 @@ class TwilioGateway:
             )
         )
         return [_as_webhook(found) for found in listed if found.direction == "inbound"]
+
+    def mirror(self, wishes: Sequence[Wish]) -> Collection[uuid.UUID]:
+        items: list[object] = [
+            {
+                "contact_id": wish.phone,
+                "correlation_id": wish.id.hex,
+                "sender_id": self.sender,
+                "status": wish.status,
+                "source": "others",
+                "date_of_consent": wish.since.isoformat(timespec="seconds"),
+            }
+            for wish in wishes
+        ]
+        answer = _asked(lambda: self._client.accounts.v1.bulk_consents.create(items=items))
+        taken = {item["correlation_id"] for item in answer.items or () if not item["error_code"]}
+        return [wish.id for wish in wishes if wish.id.hex in taken]
 
 
 def _seconds(validity: timedelta) -> int:

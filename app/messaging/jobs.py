@@ -34,17 +34,17 @@ from app.messaging.delivery import (
     IN_FLIGHT,
     SILENT,
     SOMEWHERE,
+    URGENT,
     Accepted,
     NotSent,
     Outcome,
     Outgoing,
     Refused,
     State,
-    URGENT,
     Unsure,
 )
-from app.messaging.gateways import Gateway, LookupFailed
-from app.messaging.models import Attempt, Ended, Inbound, Message, Pause
+from app.messaging.gateways import MOST_WISHES, Gateway, LookupFailed, Wish
+from app.messaging.models import Attempt, Ended, Inbound, Message, Pause, Suppression
 from app.messaging.windows import ANSWER_WITHIN, WEEK, Delay
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,10 @@ def claim_next(gateway: Gateway) -> Claim | None:
         elif message.purpose != operations.OPT_OUT_CONFIRMATION and queries.is_suppressed(message.phone):
             operations.cancel(message, operations.OPTED_OUT)
         elif delay := _delay(message):
-            operations.postpone(message, delay)
+            if message.not_after and message.not_after <= delay.until:
+                operations.end(message, State.EXPIRED)  # now, so that a person has the time to call
+            else:
+                operations.postpone(message, delay)
         elif claim := _take(message, gateway):
             return claim
         session.commit()  # in the evening there may be thousands to put off, and a STOP must not wait for them
@@ -319,6 +322,44 @@ def record_look(message_id: uuid.UUID, looks: int, found: Sequence[Accepted], ga
     else:
         operations.end(message, State.FAILED, "unanswered")
         operations.wake(message.phone)
+
+
+# Who wants no texts
+
+
+@queue.periodic(cron="*/5 * * * *")
+@queue.task(name="messaging.sweep_unmirrored", lock=operations.MIRROR, queueing_lock="messaging.sweep_unmirrored")
+def sweep_unmirrored(timestamp: int) -> None:  # noqa: ARG001
+    """Wishes that the provider could not be told when they were made."""
+    mirror()
+
+
+@queue.task(name=operations.MIRROR)
+def mirror() -> None:
+    """Bring the provider's list of who wants no texts up to ours; telling it twice does nothing."""
+    if not settings().twilio_mirror_opt_outs:
+        return
+    gateway = _gateway()
+    while wishes := [_wish(row) for row in queries.unmirrored(MOST_WISHES)]:
+        session.commit()
+        try:
+            taken = gateway.mirror(wishes)
+        except LookupFailed as error:
+            log.warning("could not tell the provider who wants texts: %s", error)
+            return
+        for wish in wishes:
+            if wish.id in taken:
+                session.execute(update(Suppression).where(Suppression.id == wish.id).values(mirrored=wish.status))
+        session.commit()
+        if len(taken) < len(wishes):
+            log.error("the provider refused %d of %d wishes about texts", len(wishes) - len(taken), len(wishes))
+            return
+
+
+def _wish(row: Suppression) -> Wish:
+    if row.lifted_at:
+        return Wish(row.id, row.phone, queries.OPT_IN, row.lifted_at)
+    return Wish(row.id, row.phone, queries.OPT_OUT, row.at)
 
 
 # Reading

@@ -17,6 +17,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
+from app.config import settings
 from app.db import changed, session
 from app.errors import Invalid
 from app.events import PhoneOptedOut, TextEnded, TextHeld, publish
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 SEND = "messaging.send"
 LOOK = "messaging.look"
 READ = "messaging.read"
+MIRROR = "messaging.mirror"
 
 OPT_OUT_CONFIRMATION = "opt-out-confirmation"
 """The purpose of the one text that may follow a STOP."""
@@ -215,6 +217,7 @@ def suppress(phone: str, source: str, scope: str = "all") -> bool:
     if new is None:
         return False
     cancel_queued(to=phone, reason=OPTED_OUT)
+    _mirror()
     publish(PhoneOptedOut(phone))
     return True
 
@@ -226,8 +229,16 @@ def lift_suppression(phone: str, source: str) -> bool:
         .where(Suppression.phone == phone, Suppression.lifted_at.is_(None))
         .values(lifted_at=clock.now(), lifted_by=source)
         .returning(Suppression.id)
-    )
-    return bool(lifted.all())
+    ).all()
+    if lifted:
+        _mirror()
+    return bool(lifted)
+
+
+def _mirror() -> None:
+    """Have the provider's own list follow ours, so that no other sender of the account texts this phone."""
+    if settings().twilio_mirror_opt_outs:
+        enqueue(MIRROR, lock=MIRROR)
 
 
 # Texts that arrive

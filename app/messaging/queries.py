@@ -6,15 +6,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock
+from app.config import settings
 from app.db import session
 from app.messaging import delivery
 from app.messaging.delivery import ANSWER, FAILURES, State
 from app.messaging.models import Inbound, Message, Pause, Suppression
+
+OPT_OUT: Final = "opt-out"
+OPT_IN: Final = "opt-in"
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,22 @@ def suppression(phone: str) -> Suppression | None:
     return session.scalars(
         select(Suppression).where(Suppression.phone == phone, Suppression.lifted_at.is_(None)).limit(1)
     ).first()
+
+
+def unmirrored(limit: int) -> Sequence[Suppression]:
+    """The newest word of each phone about wanting texts, where the provider's list does not have it yet."""
+    newest = (
+        select(Suppression.id)
+        .ext(distinct_on(Suppression.phone))
+        .order_by(Suppression.phone, Suppression.lifted_at.is_(None).desc(), Suppression.at.desc())
+    )
+    wanted = case((Suppression.lifted_at.is_(None), OPT_OUT), else_=OPT_IN)
+    return session.scalars(
+        select(Suppression)
+        .where(Suppression.id.in_(newest), Suppression.mirrored.is_distinct_from(wanted))
+        .order_by(Suppression.at)
+        .limit(limit)
+    ).all()
 
 
 def has_texted_since(phone: str, moment: datetime) -> bool:
@@ -179,6 +200,10 @@ class Backlog:
     oldest_due: datetime | None
     later: int
     """Queued for a time that has not come yet."""
+    segments_waiting: int
+    """Of what is due."""
+    takes: timedelta
+    """Until all that is due has left, at the speed of our sender."""
     held: int
     unsure: int
     oldest_unsure: datetime | None
@@ -199,11 +224,13 @@ def backlog() -> Backlog:
             func.count().filter(due),
             func.min(Message.due_at).filter(due),
             func.count().filter((Message.state == State.QUEUED) & (Message.due_at > now)),
+            func.coalesce(func.sum(Message.segments).filter(due), 0),
             func.count().filter(Message.state == State.HELD),
             func.count().filter(Message.state == State.UNSURE),
             func.min(Message.due_at).filter(Message.state == State.UNSURE),
         ).where(Message.state.in_([State.QUEUED, State.HELD, State.UNSURE]))
     ).one()
+    due_count, oldest_due, later, segments, held, unsure, oldest_unsure = waits
     unread = session.execute(
         select(func.count(), func.min(Inbound.received_at)).where(Inbound.processed_at.is_(None))
     ).one()
@@ -215,8 +242,16 @@ def backlog() -> Backlog:
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     spent = session.scalar(select(func.coalesce(func.sum(Message.segments), 0)).where(Message.accepted_at >= month))
     return Backlog(
-        *waits,
-        *unread,
+        due=due_count,
+        oldest_due=oldest_due,
+        later=later,
+        segments_waiting=segments,
+        takes=timedelta(seconds=segments / settings().segments_per_second),
+        held=held,
+        unsure=unsure,
+        oldest_unsure=oldest_unsure,
+        unread=unread[0],
+        oldest_unread=unread[1],
         failures=dict(failures.all()),
         segments_this_month=int(spent or 0),
         paused=paused(),

@@ -52,3 +52,83 @@ def loops_closed(worker: Page) -> int:
 
 def voice(page: Page, who: str) -> Locator:
     return page.locator("section").filter(has=page.get_by_role("heading", name=f"{who} says"))
+
+
+def test_where_there_is_no_room_the_next_place_is_offered(visit: Visit) -> None:
+    worker, agency = visit(WORKER), visit(AGENCY)
+    patient = steps.register(worker, "Tomás Prado")
+    steps.find_food(worker)
+    referral = steps.send_to(worker, PANTRY)
+
+    steps.open_in_inbox(agency, referral)
+    follow(agency, "No, because…")
+    agency.get_by_label("We are full").check()
+    press(agency, "Send this answer")
+
+    worker.goto("/today")
+    card = worker.get_by_role("article").filter(has_text=patient.name)
+    expect(card).to_contain_text(f"{PANTRY} cannot help")
+    follow(card, "Offer the next match")
+    offered = worker.get_by_role("article").get_by_role("heading", level=2)
+    expect(offered.first).to_be_visible()
+    expect(offered.filter(has_text="Casa Comunitaria")).not_to_have_count(0)
+    expect(worker.get_by_text("Weekly groceries")).to_have_count(0)
+
+    agency.goto("/inbox/capacity")  # for the others who are sent there
+    press(agency, "Open again")
+    agency.goto("/inbox")
+    expect(agency.get_by_text("Open for new people.")).to_be_visible()
+
+
+def test_stop_ends_the_texts_and_somebody_calls_instead(visit: Visit) -> None:
+    worker, phone = visit(WORKER), visit()
+    patient = steps.register(worker, "Marisol Vega")
+    patient_page = worker.url
+    expect(worker.get_by_text("Safe to text")).to_be_visible()
+    steps.find_food(worker)
+    steps.send_to(worker, PANTRY)
+    steps.expect_text(phone, patient, "Su solicitud fue enviada")
+
+    steps.reply(phone, "STOP")
+    steps.expect_text(phone, patient, "No recibirá más mensajes")
+    worker.goto(patient_page)
+    expect(worker.get_by_text("Has not agreed to texts")).to_be_visible()
+    worker.goto("/today")
+    card = worker.get_by_role("article").filter(has_text=patient.name)
+    expect(card).to_contain_text("Marisol texted STOP and gets no more texts")
+    expect(card.get_by_role("link", name="Call Marisol")).to_have_attribute("href", f"tel:+1{patient.number}")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_double_tap_sends_once(visit: Visit, *, scripts: bool) -> None:
+    worker = visit(WORKER, scripts=scripts)
+    steps.register(worker, "Rubén Luna")
+    patient_page = worker.url
+    steps.find_food(worker)
+    worker.get_by_role("button", name=f"Send to {PANTRY}").first.dblclick()
+    expect(worker.get_by_role("heading", level=1)).to_contain_text(f"from {PANTRY}")
+    worker.goto(patient_page)
+    worker.get_by_text("Everything, newest first").click()
+    expect(worker.get_by_text(f"Sent to {PANTRY}")).to_have_count(2)  # in the need's line of life, and here
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_going_back_in_a_screening_loses_nothing(visit: Visit, *, scripts: bool) -> None:
+    worker = visit(WORKER, scripts=scripts)
+    steps.register(worker, "Elisa Mora")
+    press(worker, "Ask the questions")
+    worker.get_by_label("Everyday needs").check()
+    press(worker, "Begin")
+    home, worried, ran_out = "Yes, and I expect to stay there", "Often", "Sometimes"
+    for answer in (home, worried):
+        worker.get_by_label(answer, exact=True).check()
+        press(worker, "Next question")
+    worker.get_by_label(ran_out, exact=True).check()
+    press(worker, "Back")  # the page's own keeps also what was just chosen
+    expect(worker.get_by_label(worried, exact=True)).to_be_checked()
+
+    for _page in range(3):
+        worker.go_back()
+    for answer in (home, worried, ran_out):
+        expect(worker.get_by_label(answer, exact=True)).to_be_checked()
+        press(worker, "Next question")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Request, Response
 
 from tests.browser import steps
 from tests.browser.conftest import Visit
@@ -51,6 +51,27 @@ TOO_WIDE = """() => {
   root.fontSize = "";
   return found;
 }"""
+
+
+def test_the_first_page_comes_over_a_poor_line_and_later_ones_bring_only_themselves(visit: Visit) -> None:
+    page = visit()
+    fetched: list[Request] = []
+    page.on("requestfinished", fetched.append)
+    page.goto("/sign-in", wait_until="networkidle")
+    assert {Path(request.url.partition("?")[0]).suffix for request in fetched} >= {"", ".css", ".js", ".svg"}
+    assert sum(map(over_the_line, fetched)) < FIRST_VISIT
+
+    fetched.clear()
+    steps.sign_in(page, WORKER)
+    page.wait_for_load_state("networkidle")
+    again = [request.url for request in fetched if "/static/" in request.url and over_the_line(request)]
+    assert again == []
+
+
+def over_the_line(request: Request) -> int:
+    """Bytes of an answer; none when the browser had kept it, which Playwright counts as less than nothing."""
+    sizes = request.sizes()
+    return max(0, sizes["responseBodySize"] + sizes["responseHeadersSize"])
 
 
 @pytest.mark.parametrize(("email", "start", "options"), VISITORS)

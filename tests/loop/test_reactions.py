@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
-from app import clock
+from app import clock, i18n
 from app.directory import operations as directory
 from app.directory.codes import CapacityStatus, ServiceStatus
 from app.directory.models import Service
@@ -486,7 +486,8 @@ def test_a_question_that_cannot_be_asked_keeps_no_other_from_being_asked(ana: Pa
     assert waiting_for(ana) == ["referral-accepted"]
 
 
-def test_without_a_translation_a_person_calls(maya: StaffMember) -> None:
+def test_without_a_translation_a_person_calls(maya: StaffMember, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(i18n._catalogs, ("patient", "vi"), raising=False)
     thanh = make_patient(maya, given_name="Thanh", language="vi")
     referral = make_referral(make_need(thanh))
     agency_says(referral, Status.ACCEPTED)
