@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or config.load(os.environ)
     geography.check_geocoder(settings)
+    _allow_languages(settings)
     app = Flask(__name__)
     app.extensions["settings"] = settings
     app.config.update(
@@ -91,7 +92,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"))
     i18n.load()
-    _allow_languages(settings)
     i18n.teach(app.jinja_env)
     app.context_processor(i18n.for_templates)
     access.init_app(app)

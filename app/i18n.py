@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gettext as std_gettext
 import io
-import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -219,10 +218,15 @@ def _reviews_in(catalog: Catalog, path: Path) -> dict[str, Review]:
 
 
 def _review(comment: str, path: Path) -> Review:
-    match = re.fullmatch(r"reviewed (\S.*) (\d{4}-\d{2}-\d{2})", comment)
-    if not match:
+    _reviewed, _, signature = comment.partition(" ")
+    by, _, on = signature.rpartition(" ")
+    try:
+        review_day = date.fromisoformat(on)
+    except ValueError:
+        review_day = None
+    if not by or review_day is None:
         raise ValueError(f"{path}: write “reviewed NAME YYYY-MM-DD”, not “{comment}”.")
-    return Review(match[1], date.fromisoformat(match[2]))
+    return Review(by, review_day)
 
 
 def _compiled(catalog: Catalog) -> std_gettext.GNUTranslations:

@@ -120,6 +120,17 @@ class FakeTwilio(ThreadingHTTPServer):
         self._thread.join()
         self.server_close()
 
+    def behavior(self) -> str:
+        """What it does to the coming POST."""
+        return self.next.popleft() if self.next else "ok"
+
+    def shows(self, text: Sent) -> bool:  # noqa: ARG002  each text alike, here
+        """Whether a list of texts has this one yet."""
+        return self.listable
+
+    def list_fails(self) -> bool:
+        return self.lists_fail
+
     def accept(self, fields: Mapping[str, str]) -> Sent:
         text = Sent(f"SM{next(self._numbers):032x}", fields["To"], fields["Body"], fields)
         self.texts.append(text)
@@ -153,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         twilio.posts += 1
         for look in twilio.during_post:
             look()
-        how = twilio.next.popleft() if twilio.next else "ok"
+        how = twilio.behavior()
         text = twilio.accept(fields) if how in ACCEPTING else None
         if how.startswith(("hang", "reset")):
             self._vanish(how)
@@ -163,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201, {} if how == "empty-after" else text.as_json(), cut=how == "broken-after")
 
     def _consents(self, items: list[dict[str, str]]) -> None:
-        how = self.server.next.popleft() if self.server.next else "ok"
+        how = self.server.behavior()
         if how.startswith("500"):
             self._refuse(how)
             return
@@ -189,13 +200,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         name = asked.path.rpartition("/")[2].removesuffix(".json")
-        if self.server.lists_fail:
+        if self.server.list_fails():
             self._answer(500, {"code": 20500, "message": "Internal error", "status": 500})
         elif name == "Messages":
             wanted = parse_qs(asked.query)
-            shown = [
-                text.as_json() for text in reversed(self.server.texts) if self.server.listable and _fits(text, wanted)
-            ]
+            texts = reversed(self.server.texts)
+            shown = [text.as_json() for text in texts if self.server.shows(text) and _fits(text, wanted)]
             self._answer(200, {"messages": shown, "next_page_uri": None, "page": 0, "page_size": 50})
         else:
             self._answer(200, next(text for text in self.server.texts if text.sid == name).as_json())

@@ -137,6 +137,12 @@ class Said:
     reasons: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def step(self) -> dict[str, str]:
+        """The step it records, whatever a form may say."""
+        step = {"status": self.status.value} if self.status else {}
+        return {**step, "said_by": "agency"} if self.by_agency else step
+
 
 @dataclass(frozen=True)
 class ReferralPage:

@@ -61,4 +61,6 @@ def show(patient_id: uuid.UUID) -> dict[str, Any]:
     patient = queries.patient_for(me(), patient_id)
     if patient is None:
         raise missing(Patient, patient_id)
+    operations.note_seen(patient_id, by=me())
+    session.commit()
     return as_json(patient, [])

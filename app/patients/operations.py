@@ -83,6 +83,11 @@ def change(patient: Patient, particulars: Particulars, *, by: StaffMember) -> No
         publish(PatientMoved(patient.id, patient.time_zone))
 
 
+def note_seen(patient_id: uuid.UUID, *, by: StaffMember) -> None:
+    """Leave in the audit log that `by` looked at this patient's record."""
+    audit.record("saw", "patient", patient_id, by=by.id)
+
+
 def _write(patient: Patient, particulars: Particulars) -> None:
     wrong: dict[str, str] = {}
     today = clock.now().date()

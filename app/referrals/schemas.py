@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
@@ -101,3 +102,18 @@ class ReferralOut(Schema):
     organization = fields.String()
     sent_at = fields.DateTime(allow_none=True)
     history = fields.List(fields.Nested(TransitionOut))
+
+
+def step_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """The form of a step as JSON would have it, for `TransitionIn`."""
+    data: dict[str, Any] = {name: form[name] for name in ("status", "said_by", "promised_by") if form.get(name)}
+    for name in ("reason", "outcome"):
+        if code := form.get(f"{name}_code"):
+            data[name] = {"code": code, "text": form.get(f"{name}_text", "")}
+    return data
+
+
+def boxes_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with a step, under the names that its form's boxes have."""
+    boxes = {"reason": "reason_code", "outcome": "outcome_code"}
+    return {boxes.get(field, field.replace(".", "_")): sentence for field, sentence in fields.items()}

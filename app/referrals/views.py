@@ -210,47 +210,18 @@ def move(referral_id: uuid.UUID) -> Response | Page:
         raise NotFound(_("There is no such referral, or it is not yours to see."))
     agency = operations.actor_of(me(), referral) is Actor.AGENCY
     try:
-        step = forms.load(schemas.TransitionIn(), _step(request.form))
+        step = forms.load(schemas.TransitionIn(), schemas.step_of(request.form))
         new = step.pop("status")
         operations.move(referral, new, by=me(), **step)
     except Invalid as invalid:
         if not agency:
             raise
-        return _received_page(_received(referral_id), request.form, _in_form(invalid.fields))
+        return _received_page(_received(referral_id), request.form, schemas.boxes_of(invalid.fields))
     session.commit()
     if agency:
         flash(_(words.SAID[new]), "success")
         return redirect(url_for(".received", referral_id=referral_id), HTTPStatus.SEE_OTHER)
     flash(_("Kept."), "success")
-    return redirect(url_for("loop.referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)
-
-
-def _step(form: Mapping[str, str]) -> dict[str, Any]:
-    """The form of a step as the API has it."""
-    data: dict[str, Any] = {name: form[name] for name in ("status", "said_by", "promised_by") if form.get(name)}
-    for name in ("reason", "outcome"):
-        if code := form.get(f"{name}_code"):
-            data[name] = {"code": code, "text": form.get(f"{name}_text", "")}
-    return data
-
-
-def _in_form(fields: Mapping[str, str]) -> dict[str, str]:
-    """The names of a step's fields as its form has them."""
-    boxes = {"reason": "reason_code", "outcome": "outcome_code"}
-    return {boxes.get(field, field.replace(".", "_")): sentence for field, sentence in fields.items()}
-
-
-@bp.post("/referrals/<uuid:referral_id>/answers")
-@allow(Action.RECORD_ANSWER)
-def record_answer(referral_id: uuid.UUID) -> Response:
-    """Write down what the patient said in a call or a visit."""
-    referral = queries.referral_for(me(), referral_id, Action.RECORD_ANSWER)
-    if referral is None:
-        raise NotFound(_("There is no such referral, or it is not yours to see."))
-    data = forms.load(schemas.AnswerIn(), forms.nested(request.form))
-    operations.record_answer(referral, data["says"], barrier=data["barrier"], how="staff", by=me())
-    session.commit()
-    flash(_("Kept, in their voice."), "success")
     return redirect(url_for("loop.referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)
 
 

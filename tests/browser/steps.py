@@ -64,20 +64,29 @@ def register(page: Page, name: str) -> Patient:
     return patient
 
 
-def screen(page: Page, instrument: str, *answers: str) -> None:
-    """From the patient's page to what was found."""
+def find_food(page: Page) -> None:
+    """From the patient's page to the places that could help, by the two questions of the Hunger Vital Sign."""
+    begin_screening(page, "Hunger Vital Sign")
+    answer(page, "Often true", "Sometimes true")
+    want_food(page)
+
+
+def begin_screening(page: Page, instrument: str) -> None:
     press(page, "Ask the questions")
     page.get_by_label(instrument).check()
     press(page, "Begin")
-    for answer in answers:
-        page.get_by_label(answer, exact=True).check()
+
+
+def answer(page: Page, *answers: str) -> None:
+    """One question after the other; then on to what was found."""
+    for chosen in answers:
+        page.get_by_label(chosen, exact=True).check()
         press(page, "Next question")
     press(page, "See what we found")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("We found")
 
 
-def find_food(page: Page) -> None:
-    """From the patient's page to the places that could help, by the two questions of the Hunger Vital Sign."""
-    screen(page, "Hunger Vital Sign", "Often true", "Sometimes true")
+def want_food(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("We found 1 need")
     page.get_by_label("Yes", exact=True).check()
     press(page, "Keep this and find help")

@@ -116,9 +116,7 @@ def test_a_double_tap_sends_once(visit: Visit, *, scripts: bool) -> None:
 def test_going_back_in_a_screening_loses_nothing(visit: Visit, *, scripts: bool) -> None:
     worker = visit(WORKER, scripts=scripts)
     steps.register(worker, "Elisa Mora")
-    press(worker, "Ask the questions")
-    worker.get_by_label("Everyday needs").check()
-    press(worker, "Begin")
+    steps.begin_screening(worker, "Everyday needs")
     home, worried, ran_out = "Yes, and I expect to stay there", "Often", "Sometimes"
     for answer in (home, worried):
         worker.get_by_label(answer, exact=True).check()

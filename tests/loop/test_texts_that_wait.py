@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
-from typing import cast
-
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
@@ -25,9 +21,9 @@ Db = scoped_session[Session]
 
 
 @pytest.fixture
-def maya(session: Db) -> Iterator[StaffMember]:
+def maya(session: Db) -> StaffMember:
     del session  # only its transaction is wanted
-    yield make_staff()
+    return make_staff()
 
 
 def answer(patient: Patient, number: int) -> Message:
@@ -74,7 +70,7 @@ def test_case_26_texts_follow_a_patient_into_another_zone(session: Db, maya: Sta
     moved = Particulars(
         given_name=patient.given_name,
         family_name=patient.family_name,
-        birth_date=cast("date", patient.birth_date),
+        birth_date=patient.birth_date,
         phone=patient.phones[0].number,
         language=patient.language,
         address=Address("100 West Washington Street", "Phoenix", "AZ", "85003"),

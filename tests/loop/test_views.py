@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
+from app.audit.models import AuditEntry
 from app.directory.models import Phone, Service
 from app.messaging import operations as messaging
 from app.messaging.delivery import State
@@ -291,15 +292,6 @@ def test_only_what_can_be_said_now_is_offered(
     assert browser.get(f"/referrals/{referral.id}/write-down/requested").status_code == 404
 
 
-def form_of(page: str) -> tuple[str, dict[str, str]]:
-    """Where the form of the page goes, and its hidden fields."""
-    form = re.search(r'<form id="said" method="post" action="([^"]*)"', page)
-    assert form is not None
-    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
-    hidden.pop("csrf_token", None)
-    return form[1], hidden
-
-
 SPOKEN = [
     ("accepted", {"promised_by": "2026-11-27"}, Status.ACCEPTED),
     ("rejected", {"reason_code": "at-capacity"}, Status.REJECTED),
@@ -312,8 +304,7 @@ SPOKEN = [
 def test_the_form_takes_the_step(  # noqa: PLR0913, PLR0917  a row
     browser: FlaskClient, referral: Referral, said: str, typed: dict[str, str], status: Status, session: Db
 ) -> None:
-    address, hidden = form_of(browser.get(f"/referrals/{referral.id}/write-down/{said}").text)
-    page = follow(browser, browser.post(address, data={**hidden, **typed}))
+    page = follow(browser, browser.post(f"/referrals/{referral.id}/write-down/{said}", data=typed))
     assert page.status_code == 200
     session.expire_all()
     assert referral.status is status
@@ -324,8 +315,8 @@ def test_the_form_takes_the_step(  # noqa: PLR0913, PLR0917  a row
 
 def test_serving_is_written_down_with_what_came_of_it(browser: FlaskClient, referral: Referral, session: Db) -> None:
     agency_says(referral, Status.ACCEPTED)
-    address, hidden = form_of(browser.get(f"/referrals/{referral.id}/write-down/completed").text)
-    browser.post(address, data={**hidden, "outcome_code": "partly-provided", "outcome_text": "One box"})
+    came_of_it = {"outcome_code": "partly-provided", "outcome_text": "One box"}
+    browser.post(f"/referrals/{referral.id}/write-down/completed", data=came_of_it)
     session.expire_all()
     assert (referral.status, referral.outcome_code, referral.outcome_text) == (
         Status.COMPLETED,
@@ -335,18 +326,21 @@ def test_serving_is_written_down_with_what_came_of_it(browser: FlaskClient, refe
 
 
 def test_what_the_patient_told_is_kept_in_their_voice(browser: FlaskClient, referral: Referral, session: Db) -> None:
-    address, hidden = form_of(browser.get(f"/referrals/{referral.id}/write-down/answer").text)
-    page = follow(browser, browser.post(address, data={**hidden, "says": "not-yet", "barrier": "missing-papers"}))
+    said = {"says": "not-yet", "barrier": "missing-papers"}
+    page = follow(browser, browser.post(f"/referrals/{referral.id}/write-down/answer", data=said))
     session.expire_all()
     assert (referral.patient_says, referral.barrier) == (Says.NOT_YET, Barrier.MISSING_PAPERS)
     assert "told Maya Brooks" in words_of(page.text)
 
 
-def test_a_reason_that_is_missing_is_asked_for(browser: FlaskClient, referral: Referral, session: Db) -> None:
-    here = f"http://localhost/referrals/{referral.id}/write-down/rejected"
-    address, hidden = form_of(browser.get(here).text)
-    response = browser.post(address, data=hidden, headers={"Referer": here}, follow_redirects=True)
+def test_a_reason_that_is_missing_is_asked_for_and_what_was_typed_stays(
+    browser: FlaskClient, referral: Referral, session: Db
+) -> None:
+    typed = {"reason_text": "Closed for repairs until May."}
+    response = browser.post(f"/referrals/{referral.id}/write-down/rejected", data=typed)
+    assert response.status_code == 422
     assert "Say why: choose a reason." in response.text
+    assert "Closed for repairs until May." in response.text
     session.expire_all()
     assert referral.status is Status.REQUESTED
 
@@ -451,3 +445,11 @@ def test_the_api_tells_nothing_of_others(client: FlaskClient, token: dict[str, s
 
 def test_the_api_wants_a_token(client: FlaskClient, ana: Patient) -> None:
     assert client.get(f"/api/v1/patients/{ana.id}/messages").status_code == 401
+
+
+def test_who_looks_at_a_patient_leaves_a_line_in_the_log(browser: FlaskClient, ana: Patient, session: Db) -> None:
+    looked = select(func.count()).where(AuditEntry.action == "saw", AuditEntry.subject_id == ana.id)
+    before = session.scalar(looked) or 0
+    browser.get(f"/patients/{ana.id}")
+    browser.get(f"/patients/{ana.id}/messages")
+    assert session.scalar(looked) == before + 2

@@ -15,7 +15,6 @@ from app.directory.models import Organization, Service, ServiceAtLocation
 from app.matching import queries as matching
 from app.patients import operations as patients
 from app.patients.models import Patient
-from app.referrals.closing import Says
 from app.referrals.lifecycle import Status
 from app.referrals.models import NoneWanted, Referral
 from app.screening.models import Need
@@ -169,17 +168,6 @@ def test_the_care_team_writes_down_what_the_agency_said_by_phone(client: FlaskCl
     assert referral.transitions[-1].said_by == "agency"
 
 
-def test_the_care_team_writes_down_what_the_patient_said(client: FlaskClient, loop: Loop, session: Db) -> None:
-    referral = make_referral(loop.need, loop.place, status=Status.COMPLETED)
-    sign_in(client, loop.worker)
-
-    response = client.post(f"/referrals/{referral.id}/answers", data={"says": "not-yet", "barrier": "nobody-answered"})
-
-    session.expire_all()
-    assert response.location == f"/referrals/{referral.id}"
-    assert (referral.patient_says, referral.barrier) == (Says.NOT_YET, "nobody-answered")
-
-
 def test_another_team_has_nothing_to_do_with_it(client: FlaskClient, loop: Loop) -> None:
     referral = make_referral(loop.need, loop.place)
     sign_in(client, make_staff())
@@ -187,7 +175,6 @@ def test_another_team_has_nothing_to_do_with_it(client: FlaskClient, loop: Loop)
     assert client.get(loop.matches).status_code == 404
     assert client.post(loop.referrals, data={"service_at_location_id": loop.place.id}).status_code == 404
     assert client.post(f"/referrals/{referral.id}/transitions", data={"status": "cancelled"}).status_code == 404
-    assert client.post(f"/referrals/{referral.id}/answers", data={"says": "got-help"}).status_code == 404
 
 
 # The agency
