@@ -80,15 +80,16 @@ def settings(database_url: str, **more: str) -> dict[str, str]:
     }
 
 
-def begin(*command: str, environment: Mapping[str, str], log: Path | None = None, **more: int) -> subprocess.Popen[str]:
+def begin(*command: str, environment: Mapping[str, str], log: Path) -> subprocess.Popen[str]:
     """Start a Python program; `log` gets what it says."""
-    with (log or Path(os.devnull)).open("a", encoding="utf-8") as said:
+    with log.open("a", encoding="utf-8") as said:
         return subprocess.Popen(  # noqa: S603  our own programs
             [sys.executable, "-m", *command],
             cwd=ROOT,
             env={**os.environ, **environment},
             text=True,
-            **{"stdout": said, "stderr": said, **more},  # type: ignore[arg-type]
+            stdout=said,
+            stderr=said,
         )
 
 
@@ -112,8 +113,15 @@ def begin_worker(environment: Mapping[str, str], log: Path) -> subprocess.Popen[
 
 def begin_twilio(*options: str) -> tuple[subprocess.Popen[str], str]:
     """The provider and its address."""
-    twilio = begin("bench.unruly_twilio", *options, environment={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert twilio.stdout  # noqa: S101  asked for above
+    twilio = subprocess.Popen(  # noqa: S603  ours
+        [sys.executable, "-m", "bench.unruly_twilio", *options],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    if twilio.stdout is None:
+        raise SystemExit("The fake provider does not speak.")
     return twilio, f"http://127.0.0.1:{int(twilio.stdout.readline())}"
 
 
