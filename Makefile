@@ -20,7 +20,7 @@ test: ## set up, check and test everything
 	@.ci/setup requirements-dev.txt
 	@$(python) -m tests.chromium
 	@$(MAKE) --no-print-directory check
-	@$(python) -m pytest
+	@$(python) -m pytest -n auto --dist loadfile
 
 check: ## lint, formatting, types, architecture
 	@.ci/setup requirements-dev.txt

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from flask import Flask
 from flask_migrate import Migrate
-from flask_smorest import Api
 from flask_wtf import CSRFProtect
 
 from app import cli, config, edge, health, i18n
@@ -20,6 +19,7 @@ from app.directory import views as directory_views
 from app.events import react_with
 from app.geography import operations as geography
 from app.loop import api as loop_api
+from app.loop import cli as loop_cli
 from app.loop import jobs as loop_jobs
 from app.loop import views as loop_views
 from app.loop.reactions import REACTIONS
@@ -49,6 +49,7 @@ PAGES = (
     referrals_views.bp,
     worklist_views.bp,
     loop_views.bp,
+    messaging_views.texting,
     reports_views.bp,
 )
 APIS = (patients_api.bp, screening_api.bp, matching_api.bp, referrals_api.bp, loop_api.bp, reports_api.bp)
@@ -104,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(messaging_views.bp)
     csrf.exempt(webhooks.bp)  # signed by the carrier instead
     app.register_blueprint(webhooks.bp)
-    api = Api(app)
+    api = edge.DescribedApi(app)
     for resource in APIS:
         csrf.exempt(resource)  # known by token only, never by cookie
         api.register_blueprint(resource)
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli.init_app(app)
     app.cli.add_command(staff_cli.cli)
     app.cli.add_command(directory_cli.cli)
+    app.cli.add_command(loop_cli.cli)
     return app
 
 

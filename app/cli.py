@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 
 import click
 from flask import Flask, current_app
@@ -27,6 +28,13 @@ def init_app(app: Flask) -> None:
 def serve_command(host: str, port: int) -> None:
     """Start the web server, the worker and, without DATABASE_URL, PostgreSQL; Ctrl-C stops them."""
     app = _app()
+    if config.settings().demo and not _is_loopback(host):
+        click.secho(
+            f"WARNING: anybody who can reach {host} can sign in here with the published password of the demonstration. "
+            "LOOPLINE_DEMO=0 turns it off.",
+            fg="red",
+            bold=True,
+        )
     plan = serve.Plan(
         app=app,
         work=lambda: _work(app, once=False, concurrency=4),
@@ -45,6 +53,13 @@ def serve_command(host: str, port: int) -> None:
         serve.serve(plan)
     except serve.ServeError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _migrate() -> None:

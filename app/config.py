@@ -6,16 +6,21 @@ A wrong value stops the program with one sentence that says which variable is wr
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from flask import current_app
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,7 +52,7 @@ USUAL_CAPS = TextCaps(a_day=1, a_week=3)
 
 @dataclass(frozen=True)
 class Settings:
-    database_url: str
+    database_url: str = field(repr=False)
     secret_key: str = field(repr=False)
     demo: bool
     network_name: str
@@ -66,8 +71,8 @@ class Settings:
     twilio_mirror_opt_outs: bool
     quiet_hours: QuietHours | None
     text_caps: TextCaps | None
-    segments_per_second: float
-    """How fast our sender may send, for saying when all that waits will have left."""
+    segments_per_second: float | None
+    """How fast our sender may send; None for as fast as the provider takes them."""
     price_per_segment: float
     """US dollars."""
     served_follow_up_days: int
@@ -148,7 +153,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         twilio_mirror_opt_outs=_flag(environ, "TWILIO_MIRROR_OPT_OUTS", default=False),
         quiet_hours=quiet_hours,
         text_caps=_text_caps(environ.get("TEXT_CAPS", "on" if quiet_hours else "off")),
-        segments_per_second=_amount(environ, "SMS_SEGMENTS_PER_SECOND", 1.0) or 1.0,
+        segments_per_second=_amount(environ, "SMS_SEGMENTS_PER_SECOND", 0.0) or None,
         price_per_segment=_amount(environ, "SMS_PRICE_PER_SEGMENT", 0.0083),
         served_follow_up_days=_days(environ, "SERVED_FOLLOW_UP_DAYS", 0 if demo else 3),
         text_languages=_codes(environ.get("TEXT_LANGUAGES", "")),
@@ -160,6 +165,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
     if gateway == "twilio":
         _require_twilio(settings)
+        _spare_invented_people(settings)
     return settings
 
 
@@ -177,6 +183,13 @@ def _database_url(environ: Mapping[str, str]) -> str:
         )
     if not re.match(r"^postgres(ql)?(\+psycopg)?://", url):
         raise SettingsError("DATABASE_URL must begin with postgresql:// because Loopline needs PostgreSQL.")
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):  # a ValueError for a port that is no number
+        raise SettingsError(
+            "DATABASE_URL must look like postgresql://user:password@host:5432/database; special letters in the "
+            "password are written as %40 for @ and so on."
+        ) from None
     return url
 
 
@@ -277,17 +290,28 @@ def _require_twilio(settings: Settings) -> None:
         raise SettingsError(f"SMS_GATEWAY=twilio also needs {', '.join(missing)}.")
 
 
+def _spare_invented_people(settings: Settings) -> None:
+    """The invented town has phone numbers that may be somebody's."""
+    if settings.demo and not settings.twilio_api_base_url:
+        raise SettingsError(
+            "SMS_GATEWAY=twilio would text real phones for the invented people of the demonstration: "
+            "set LOOPLINE_DEMO=0, or TWILIO_API_BASE_URL to a stand-in for Twilio."
+        )
+
+
 def _kept_secret(folder: Path) -> str:
     """A session key of this installation's own, made once, so that a restart signs nobody out."""
     path = folder / "secret_key"
-    try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
+    if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="ascii") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_hex(32))
-    except FileExistsError:  # another process was faster; its key is as good as ours
-        pass
+        _make_secret(path)
     return path.read_text(encoding="ascii")
+
+
+def _make_secret(path: Path) -> None:
+    """Written elsewhere and then given its name, so that nobody ever reads half a key."""
+    with NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".secret_key-") as file:  # mode 0600
+        file.write(secrets.token_hex(32))
+        file.flush()
+        with suppress(FileExistsError):  # another process was faster; its key is as good as ours
+            os.link(file.name, path)

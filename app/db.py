@@ -89,6 +89,7 @@ def engine_options() -> Mapping[str, Any]:
     """A pool that notices a restarted server, and sessions that think in UTC."""
     return {
         "pool_pre_ping": True,
+        "hide_parameters": True,  # an error's message must not carry what people typed into a log
         "pool_size": 8,
         "max_overflow": 8,
         "connect_args": {"options": "-c timezone=utc", "connect_timeout": 10},

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -11,11 +14,14 @@ from typing import Any
 
 from flask import Flask, Response, current_app, flash, jsonify, redirect, render_template, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_smorest import Api
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from marshmallow import Schema, fields
+from sqlalchemy.exc import DataError, OperationalError
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
+from app import forms
 from app.db import session
 from app.errors import DomainError, Invalid
 from app.i18n import gettext as _
@@ -32,6 +38,7 @@ SENTENCES = {
     413: marked("That is too large. Please send a smaller file."),
     415: marked("Send JSON, with the header Content-Type: application/json."),
     429: marked("Too many requests. Please wait a minute and try again."),
+    422: marked("Something in it cannot be kept: it is too long, too large or of the wrong kind. Please check it."),
     500: marked("Something went wrong on our side, and nothing was lost. Please try again in a minute."),
     503: marked("The database does not answer. Please try again in a minute."),
 }
@@ -40,6 +47,17 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
 )
+
+NOT_JSON = marked("This is not JSON that can be read. Please check it and send it once more.")
+NO_OBJECT = marked("Send one JSON object: names in quotes, each with its value, between { and }.")
+TOO_DEEP = marked("This JSON is nested too deeply. Please check it against the description of the API.")
+NOT_TEXT = marked("This holds a character that is not text and cannot be kept. Take it out and send it once more.")
+
+LARGEST_JSON = 1024 * 1024
+"""Bytes; the longest screening with all its answers takes a hundredth of it."""
+DEEPEST_JSON = 20
+UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""What PostgreSQL does not keep in a text: NUL, and halves of characters."""
 
 COMPRESSED = {"text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml"}
 WORTH_COMPRESSING = 1000
@@ -53,35 +71,129 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(OperationalError, _database_gone)
+    app.register_error_handler(DataError, _unkeepable)
+    app.register_error_handler(Unreadable, _unreadable)
     app.register_error_handler(Exception, _unforeseen)
     app.session_interface = SessionOfPages()
     app.url_defaults(_name_the_edition)
+    app.before_request(_refuse_unreadable)
     app.after_request(_headers)
     app.after_request(_compress)
+
+
+class ErrorOut(Schema):
+    """Every answer of the API that is no success."""
+
+    error = fields.String(required=True, metadata={"description": "What is wrong and what to do, in one text."})
+    wrong = fields.Dict(
+        data_key="fields",
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "A sentence for each wrong field, “address.state” style."},
+    )
+
+
+class DescribedApi(Api):  # type: ignore[misc]
+    """The API, whose description knows what our errors look like."""
+
+    ERROR_SCHEMA = ErrorOut
+
+
+class Unreadable(Exception):
+    """What was sent cannot even be given to a page or a schema."""
+
+    def __init__(self, status: int, sentence: str, wrong: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.wrong = wrong
+
+
+def _refuse_unreadable() -> None:
+    """Stop what no page and no schema can read, before they do.
+
+    The carrier's webhooks are left out: they keep the bytes as they came, and look at them after the signature only.
+    """
+    if request.endpoint is None or request.blueprint == "sms_webhooks":
+        return
+    if request.path.startswith("/api/") and request.method == "POST":
+        _refuse_unkeepable(_texts(_json_sent()))
+    _refuse_unkeepable(_typed())
+
+
+def _json_sent() -> dict[str, Any]:
+    request.max_content_length = LARGEST_JSON
+    if not request.is_json:
+        raise UnsupportedMediaType
+    try:
+        sent = json.loads(request.get_data().decode())
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(400, _(NOT_JSON)) from error
+    if not isinstance(sent, dict):
+        raise Unreadable(422, _(NO_OBJECT))
+    return sent
+
+
+def _texts(sent: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Every text in `sent`, with the name of the field it stands in."""
+    if depth > DEEPEST_JSON:
+        raise Unreadable(422, _(TOO_DEEP))
+    if isinstance(sent, str):
+        yield name, sent
+    elif isinstance(sent, dict):
+        for key, value in sent.items():
+            yield name, key
+            yield from _texts(value, f"{name}.{key}".removeprefix("."), depth + 1)
+    elif isinstance(sent, list):
+        for item in sent:
+            yield from _texts(item, name, depth + 1)
+
+
+def _typed() -> Iterator[tuple[str, str]]:
+    for typed in (request.args, request.form):
+        for name, text in typed.items(multi=True):
+            yield "", name
+            yield name, text
+    for name, file in request.files.items(multi=True):
+        yield name, file.filename or ""
+
+
+def _refuse_unkeepable(texts: Iterator[tuple[str, str]]) -> None:
+    for name, text in texts:
+        if UNKEEPABLE.search(text):
+            raise Unreadable(422, _(NOT_TEXT), {name: _(NOT_TEXT)} if name else None)
 
 
 def wants_json() -> bool:
     return request.path.startswith(("/api/", "/healthz"))
 
 
-def answer(status: int, sentence: str, fields: dict[str, Any] | None = None) -> tuple[Response | str, int]:
-    """One clear sentence with its HTTP status, in the form that whoever asked can read."""
+def answer(status: int, sentence: str, wrong: Mapping[str, str] | None = None) -> tuple[Response | str, int]:
+    """One clear sentence with its HTTP status, in the form that whoever asked can read.
+
+    :param wrong: a sentence for each wrong field; a program reads those instead, each behind the name of its field.
+    """
     if wants_json():
-        body: dict[str, Any] = {"error": sentence}
-        if fields:
-            body["fields"] = fields
-        return jsonify(body), status
+        if not wrong:
+            return jsonify({"error": sentence}), status
+        named = " ".join(f"{field}: {said}" for field, said in wrong.items())
+        return jsonify({"error": named, "fields": dict(wrong)}), status
     return render_template("error.html", status=status, sentence=sentence), status
 
 
 def _refused(error: DomainError) -> tuple[Response | str, int] | AnyResponse:
     session.rollback()
-    fields = error.fields if isinstance(error, Invalid) else None
+    wrong = error.fields if isinstance(error, Invalid) else None
     if request.method == "POST" and not wants_json() and error.status in {401, 409, 422}:
         # A form: say it on the page the person was on, where everything else still stands.
         flash(error.sentence, "error")
         return redirect(_page_before(), HTTPStatus.SEE_OTHER)
-    return answer(error.status, error.sentence, fields)
+    return answer(error.status, error.sentence, wrong)
+
+
+def _unreadable(error: Unreadable) -> tuple[Response | str, int]:
+    session.rollback()
+    return answer(error.status, error.sentence, error.wrong)
 
 
 def _page_before() -> str:
@@ -101,24 +213,15 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | AnyResponse:
     if status < HTTPStatus.BAD_REQUEST:
         return error.get_response()
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        fields = _field_errors(error)
-        return answer(status, " ".join(fields.values()) or _(SENTENCES[400]), fields)
+        return answer(status, _(SENTENCES[status]), _field_errors(error))
     return answer(status, _(SENTENCES.get(status, SENTENCES[400])))
 
 
 def _field_errors(error: HTTPException) -> dict[str, str]:
-    """The nested messages of marshmallow as one sentence for each field, “address.state” style."""
+    """What webargs found wrong, whether in the body or in the query."""
     found: dict[str, str] = {}
-
-    def walk(path: str, node: object) -> None:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                walk(f"{path}.{key}" if path else str(key), value)
-        elif isinstance(node, list):
-            found[path] = f"{path}: {' '.join(map(str, node))}"
-
-    for location in (getattr(error, "data", None) or {}).get("messages", {}).values():
-        walk("", location)
+    for messages in (getattr(error, "data", None) or {}).get("messages", {}).values():
+        found |= forms.sentences(messages)
     return found
 
 
@@ -126,6 +229,12 @@ def _database_gone(error: OperationalError) -> tuple[Response | str, int]:
     log.error("the database does not answer: %s", type(error.orig).__name__)
     session.rollback()
     return answer(503, _(SENTENCES[503]))
+
+
+def _unkeepable(error: DataError) -> tuple[Response | str, int]:
+    log.warning("the database does not take a value: %s for %s", type(error.orig).__name__, request.endpoint)
+    session.rollback()
+    return answer(422, _(SENTENCES[422]))
 
 
 def _unforeseen(error: Exception) -> tuple[Response | str, int]:

@@ -30,6 +30,14 @@ class Forbidden(DomainError):
     status = 403
 
 
+def place_of(error: BaseException) -> str:
+    """Where an error happened, for a log. Its message stays out of there: messages carry what people typed."""
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else "nowhere"
+
+
 class Invalid(DomainError):
     """What was sent cannot be used; `fields` maps each wrong field to its own sentence."""
 

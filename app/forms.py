@@ -1,24 +1,60 @@
-"""What a form sends, read by the schema that reads the API's JSON, so that a rule about a field is written once."""
+"""What a form sends, read by the schema that reads the API's JSON, so that a rule about a field is written once.
+
+And what these schemas are made of, because marshmallow's own messages say what is wrong and never what to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sized
+from typing import Any, TypeVar, cast
 
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow.exceptions import SCHEMA
 
 from app.errors import Invalid
 from app.i18n import gettext as _
 
+Written = TypeVar("Written", bound=Sized)
+
+
+class Text(fields.String):
+    """Text, and a sentence for programs that send anything else."""
+
+    default_error_messages = dict.fromkeys(("invalid", "null"), "Send text in quotes, or leave it out.")
+
+
+class YesNo(fields.Boolean):
+    """True or false, and a sentence for programs that send anything else."""
+
+    default_error_messages = dict.fromkeys(("invalid", "null"), "Send true or false, or leave it out.")
+
+
+class AtMost(validate.Length):
+    """No text longer than `most` characters, said in the language of the page."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(max=most)
+        self.most = most
+
+    def __call__(self, value: Written) -> Written:
+        if len(value) > self.most:
+            raise ValidationError(_("This is too long. Use %(most)s characters at most.", most=self.most))
+        return value
+
 
 def nested(form: Mapping[str, str]) -> dict[str, Any]:
-    """`form` as JSON would have it: “address.line1” stands in “address”, and a box left empty is a value not given."""
+    """`form` as JSON would have it: “address.line1” stands in “address”, and a box left empty is a value not given.
+
+    :raises Invalid: a name is used for a value and for what values stand in; no page of ours sends that.
+    """
     data: dict[str, Any] = {}
     for name, typed in form.items():
         *parents, last = name.split(".")
         place = data
         for parent in parents:
             place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise Invalid({parent: _("This was sent twice. Go back to the page and send it once more.")})
         if typed.strip():
             place[last] = typed
     return data
@@ -32,16 +68,18 @@ def load(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return cast("dict[str, Any]", schema.load(data))
     except ValidationError as error:
-        raise Invalid(_sentences(error.normalized_messages())) from error  # type: ignore[no-untyped-call]
+        raise Invalid(sentences(error.normalized_messages())) from error  # type: ignore[no-untyped-call]
 
 
-def _sentences(messages: Mapping[str, Any], inside: str = "") -> dict[str, str]:
+def sentences(messages: Mapping[str, Any], inside: str = "") -> dict[str, str]:
+    """The nested messages of marshmallow as one sentence for each field, “address.state” style."""
     found: dict[str, str] = {}
-    for name, message in messages.items():
+    for key, message in messages.items():
+        name = inside if key == SCHEMA else f"{inside}.{key}".removeprefix(".")
         if isinstance(message, Mapping):
-            found |= _sentences(message, f"{inside}{name}.")
+            found |= sentences(message, name)
         else:
-            found[f"{inside}{name}"] = " ".join(_(sentence) for sentence in message)
+            found[name] = " ".join(_(sentence) for sentence in message)
     return found
 
 

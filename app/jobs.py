@@ -11,6 +11,7 @@ its end.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -26,12 +27,16 @@ from sqlalchemy import text
 
 from app import config
 from app.db import session
+from app.errors import place_of
 
 # No address here: writing a job uses the session's connection, and the worker brings a pool of its own.
 queue = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 # A running worker makes `queue` asynchronous, and a job that enqueues a job is not: writing has a manager of its own.
 _writer = JobManager(procrastinate.SyncPsycopgConnector())
+
+WORKER = "worker"
+"""What the engine calls ours in its log."""
 
 DEAD_AFTER = timedelta(seconds=30)
 """A worker that has not been heard for this long is dead; it signs every ten seconds."""
@@ -64,6 +69,25 @@ def enqueue(
     ).defer()
 
 
+class WithoutWhatPeopleTyped(logging.Filter):
+    """Says of an error its type and place, never its message or its traceback: the job engine would log them whole."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.msg = f"{record.getMessage()} ({type(error).__name__} at {place_of(error)})"
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def _keep_logs_clean() -> None:
+    # A filter holds for one logger and not for those below it, so each that logs errors gets its own.
+    for name in ("procrastinate.worker", f"procrastinate.worker.{WORKER}", "procrastinate.periodic"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, WithoutWhatPeopleTyped) for known in logger.filters):
+            logger.addFilter(WithoutWhatPeopleTyped())
+
+
 def work(app: Flask, *, once: bool = False, concurrency: int = 4) -> None:
     """Run jobs until told to stop (SIGINT or SIGTERM), or, with `once`, until none is due."""
 
@@ -75,8 +99,10 @@ def work(app: Flask, *, once: bool = False, concurrency: int = 4) -> None:
     with app.app_context():
         url = config.libpq_url(config.settings().database_url)
     connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=concurrency + 2)
+    _keep_logs_clean()
     with queue.replace_connector(connector) as running:
         running.run_worker(
+            name=WORKER,
             wait=not once,
             concurrency=concurrency,
             delete_jobs="successful",
@@ -96,11 +122,15 @@ def rescue(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told whe
 
 
 def put_back_abandoned() -> int:
-    """Make every job whose worker died ready to run again, and say how many there were."""
+    """Make every job whose worker died ready to run again, and say how many there were.
+
+    They give up their queueing locks: another job may be waiting under the same one by now, and of those there is one.
+    """
     rows = session.execute(
         text(
             """
-            UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, scheduled_at = now()
+            UPDATE procrastinate_jobs
+               SET status = 'todo', worker_id = NULL, scheduled_at = now(), queueing_lock = NULL
              WHERE status = 'doing' AND (worker_id IS NULL OR NOT EXISTS (
                    SELECT 1 FROM procrastinate_workers
                     WHERE id = procrastinate_jobs.worker_id AND last_heartbeat > now() - :silence))
@@ -118,6 +148,19 @@ def worker_alive() -> bool:
         session.execute(
             text("SELECT EXISTS (SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - :silence)"),
             {"silence": DEAD_AFTER},
+        ).scalar_one()
+    )
+
+
+def is_scheduled(name: str, now: datetime) -> bool:
+    """Whether a job for the task of this name waits for a later time."""
+    return bool(
+        session.execute(
+            text(
+                "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs"
+                " WHERE task_name = :name AND status = 'todo' AND scheduled_at > :now)"
+            ),
+            {"name": name, "now": now},
         ).scalar_one()
     )
 

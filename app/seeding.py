@@ -21,6 +21,7 @@ from app.db import session
 from app.directory import operations as directory
 from app.directory.models import DirectoryImport, Location, Organization, Service, ServiceAtLocation
 from app.loop import operations as loop
+from app.loop import reading
 from app.loop.clocks import SATURDAY
 from app.loop.models import Clock
 from app.messaging import jobs as messaging_jobs
@@ -285,7 +286,7 @@ class _Town:
                 "NumMedia": "0",
             }
         )
-        loop.read(session.get_one(Inbound, received.id))
+        reading.read(session.get_one(Inbound, received.id))
 
     def _says(self, _patient: Patient, line: Node) -> None:
         barrier = line.optional_text("barrier")

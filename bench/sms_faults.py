@@ -110,6 +110,8 @@ def _send_among_murders(  # noqa: PLR0913, PLR0917  one scene
         try:
             while _unsettled() and time.monotonic() < deadline:
                 time.sleep(0.5)
+                if worker.poll() is not None:  # as whatever looks after processes does
+                    worker = stage.begin_worker(environment, log)
         finally:
             stage.end(worker)
     return killed

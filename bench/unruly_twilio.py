@@ -82,6 +82,9 @@ class UnrulyTwilio(FakeTwilio):
             self.faulty += how != WELL
             return how
 
+    def handle_error(self, *_who: object) -> None:
+        """Nothing: a caller that was killed in the middle."""
+
     def shows(self, text: Sent) -> bool:
         return datetime.now(UTC) >= self._shown_from.get(text.sid, datetime.max.replace(tzinfo=UTC))
 

@@ -63,3 +63,23 @@ def test_the_description_names_every_operation(app: Flask) -> None:
         if rule.rule.startswith("/api/") and not rule.rule.endswith("openapi.json")
     }
     assert set(paths) == served
+
+
+def described(app: Flask) -> dict[str, Any]:
+    return dict(app.test_client().get("/api/v1/openapi.json").get_json())
+
+
+def test_errors_are_described_as_they_are_sent(app: Flask) -> None:
+    components = described(app)["components"]
+    error = components["schemas"]["ErrorOut"]
+
+    assert set(error["properties"]) == {"error", "fields"}
+    assert error["required"] == ["error"]
+    for response in components["responses"].values():
+        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
+
+
+def test_only_the_agency_is_described_as_somebody_whose_word_is_recorded(app: Flask) -> None:
+    step = described(app)["components"]["schemas"]["TransitionIn"]["properties"]
+
+    assert [said for said in step["said_by"]["enum"] if said] == ["agency"]

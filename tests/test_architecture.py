@@ -20,6 +20,7 @@ UNUSUAL = {
     "app.messaging.webhooks": "hears from carriers",
     "app.staff.access": "the guard at the edge: who is signed in, and may they",
     "app.geography.geocoders": "sets up geopy's geocoders from the settings",
+    "app.loop.reading": "takes in what arrives: the second half of what the loop can do",
     "app.loop.story": "tells the rows of many features as one story, for the pages",
     "app.loop.reactions": "the table of what the platform does by itself",
 }

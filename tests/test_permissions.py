@@ -96,6 +96,7 @@ ROUTES: dict[str, Action | str] = {
     # Numbers and people
     "GET /numbers": Action.SEE_NUMBERS,
     "GET /numbers/list": Action.SEE_NUMBERS,
+    "GET /operations": Action.SEE_OPERATIONS,
     "GET /people": Action.MANAGE_STAFF,
     "POST /people": Action.MANAGE_STAFF,
     "POST /people/<uuid:staff_id>/active": Action.MANAGE_STAFF,
@@ -160,6 +161,7 @@ GRANTED: dict[Role, dict[Action, Relation]] = {
         Action.IMPORT_DIRECTORY: Relation.NETWORK,
         Action.MANAGE_STAFF: Relation.NETWORK,
         Action.SEE_NUMBERS: Relation.NETWORK,
+        Action.SEE_OPERATIONS: Relation.NETWORK,
         Action.SEE_ACCOUNT: Relation.OWN,
     },
 }
@@ -237,7 +239,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/patients/<uuid:patient_id>/screenings": {
         "instrument": "hunger-vital-sign",
         "language": "en",
-        "answers": {},
+        "answers": {"food-worried": "never"},
     },
     "POST /api/v1/needs/<uuid:need_id>/referrals": {"service_at_location_id": str(uuid.uuid4())},
     "POST /api/v1/referrals/<uuid:referral_id>/transitions": {"status": "accepted"},

@@ -112,9 +112,12 @@ def compared_as(code: str) -> str:
 
 
 def name_of(code: str, locale: Locale) -> str | None:
-    """What a language is called in another, as “Spanish” or “español”; None if that is not known."""
-    same = compared_as(code)
-    return locale.languages.get(code) or locale.languages.get("fil" if same == "tl" else same)
+    """What a language is called in another, as “Spanish” or “español”, else in English; None if that is not known."""
+    same = "fil" if compared_as(code) == "tl" else compared_as(code)
+    for names in (locale.languages, Locale("en").languages):
+        if name := names.get(code) or names.get(same):
+            return str(name)
+    return None
 
 
 @cache

@@ -57,6 +57,15 @@ class Record:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def source_name(given: str) -> str:
+    """The one way to write the name of a source: “ Baltimore ” and “baltimore.zip” are the same directory.
+
+    Two spellings would be two directories, and every service in them would be there twice. Empty when nothing is left.
+    """
+    plain = given.strip().casefold().removesuffix(".zip").removesuffix(".csv")
+    return re.sub(r"[\W_]+", "-", plain).strip("-")
+
+
 def identity(source: str, table: str, upstream: str) -> uuid.UUID:
     """Our id of an upstream row: its own when that is a UUID, else made of source, table and id, always the same."""
     return uuid.UUID(upstream) if _UUID.fullmatch(upstream) else uuid.uuid5(_namespace(source), f"{table}:{upstream}")

@@ -39,7 +39,7 @@ from app import clock
 from app.db import Base, session
 from app.directory import capacity, formats
 from app.directory.codes import CapacityStatus
-from app.directory.mapping import TABLES, Record, Reference, identity
+from app.directory.mapping import TABLES, Record, Reference, identity, source_name
 from app.directory.models import (
     Attribute,
     DirectoryImport,
@@ -119,13 +119,14 @@ def import_directory(
 ) -> ImportReport:
     """Take in every good row of a package, and report the others.
 
-    :param source: whose directory this is; the package's name when not given. What an earlier package of the same
-        source listed and this one does not is marked as withdrawn.
+    :param source: whose directory this is, in any spelling; the package's name when not given. What an earlier package
+        of the same source listed and this one does not is marked as withdrawn.
     :param on_progress: called after each batch; it commits what is to survive a later failure.
     :raises PackageError: the path is no package that we can read; nothing has been done.
     """
     package = open_package(path)
-    run = _Import(package, formats.recognize(package), source or package.name)
+    name = source_name(source or "") or source_name(package.name) or "directory"
+    run = _Import(package, formats.recognize(package), name)
     records = formats.records(package, run.format, run.source)
     for batch in _batches(records):
         run.store(batch)

@@ -16,6 +16,7 @@ from app.db import session
 from app.directory import operations, queries, schemas
 from app.directory.codes import CapacityStatus
 from app.directory.jobs import import_package
+from app.directory.mapping import source_name
 from app.directory.models import DirectoryImport
 from app.directory.packages import PackageError
 from app.directory.queries import Card
@@ -147,7 +148,7 @@ def imports() -> str:
 @bp.post("/directory/imports")
 @allow(Action.IMPORT_DIRECTORY)
 def upload() -> Response | tuple[str, int]:
-    source = request.form.get("source", "").strip()
+    source = source_name(request.form.get("source", ""))
     files = [(file.filename or "", file.stream) for file in request.files.getlist("package") if file.filename]
     wrong = {} if source else {"source": _("Say whose directory this is.")}
     try:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, CreatedAt, Id
@@ -14,6 +14,8 @@ class Question(Base):
 
     __tablename__ = "question"
     __table_args__ = (
+        CheckConstraint("(asks = 'language') = (referral_id IS NULL)", name="about_a_referral"),
+        CheckConstraint("(asks = 'language') = (language IS NOT NULL)", name="offers_a_language"),
         Index("uq_question_open_phone", "phone", unique=True, postgresql_where=text("closed_at IS NULL")),
         Index("ix_question_phone_opened_at", "phone", "opened_at"),
     )
@@ -21,9 +23,11 @@ class Question(Base):
     id: Mapped[Id]
     phone: Mapped[str]
     patient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patient.id"), index=True)
-    referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referral.id"), index=True)
+    referral_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("referral.id"), index=True)
     asks: Mapped[str]
-    """got-help, or barrier after “not yet”."""
+    """got-help, barrier after “not yet”, or language."""
+    language: Mapped[str | None]
+    """The language that is offered."""
     opened_at: Mapped[CreatedAt]
     closed_at: Mapped[datetime | None]
     answer: Mapped[str | None]

@@ -1,4 +1,4 @@
-"""What the platform does by itself: texts a patient, asks, reads the answer, fires a clock.
+"""What the platform does by itself: texts a patient, asks, fires a clock. `reading` takes in what they answer.
 
 Nothing here sends. A text is a row in the outbox, written in the transaction of what it is about.
 """
@@ -6,7 +6,6 @@ Nothing here sends. A text is a row in the outbox, written in the transaction of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,19 +16,15 @@ from app import clock, i18n
 from app.config import settings
 from app.db import changed, session
 from app.directory import queries as directory
-from app.loop import clocks, replies
+from app.loop import clocks
 from app.loop.clocks import Effect, Group
 from app.loop.models import Clock, Question
-from app.loop.replies import Meaning
 from app.messaging import operations as messaging
-from app.messaging import queries as messages
 from app.messaging.delivery import WAITING
-from app.messaging.models import Inbound
 from app.needs.vocabulary import NEEDS
 from app.patients import operations as patient_operations
 from app.patients import queries as patients
-from app.patients.models import ConsentKind, Patient
-from app.referrals import operations as referrals
+from app.patients.models import Patient
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import Status
 from app.referrals.models import Referral
@@ -38,16 +33,18 @@ from app.staff import queries as staff
 from app.worklist import operations as worklist
 from app.worklist.kinds import Kind
 
-REPLY_PRIORITY = 10
-"""Answers to somebody who just texted go before what we have to say unasked."""
-
 GOT_HELP = "got-help"
 BARRIER = "barrier"
+LANGUAGE = "language"
 OPTIONS: dict[str, tuple[str, ...]] = {
     GOT_HELP: tuple(says.value for says in Says),
     BARRIER: tuple(barrier.value for barrier in Barrier),
+    LANGUAGE: ("yes", "no"),
 }
 """What 1, 2, 3 … mean for each question."""
+
+LANGUAGE_WAITS = timedelta(days=1)
+"""How long the question about a language may keep others from being asked."""
 
 PROMISE_BUSINESS_DAYS = 3
 """By when an agency that accepts without naming a day is expected to contact the patient."""
@@ -93,6 +90,8 @@ def tell(referral: Referral, template: str, purpose: str, *, by_day: date | None
         priority=priority,
         zone=patient.time_zone,
     )
+    if message.cancel_reason == messaging.OPTED_OUT:
+        call_instead(referral, patient, "opted-out")
     return message.state in WAITING
 
 
@@ -179,20 +178,49 @@ def pose(referral: Referral, asks: str) -> bool:
     phone = patients.reach(patient).phone
     if phone is None:
         return False
+    current = _open(phone, patient, asks, referral_id=referral.id)
+    return current is not None and current.referral_id == referral.id and current.asks == asks
+
+
+def pose_language(patient: Patient, phone: str, language: str) -> Question | None:
+    """Open the question whether to text in `language`; None when it was asked before or another one is open."""
+    asked = select(Question.id).where(Question.patient_id == patient.id, Question.language == language)
+    if session.scalar(asked.limit(1)):
+        return None
+    current = _open(phone, patient, LANGUAGE, language=language)
+    return current if current and current.language == language else None
+
+
+def _open(
+    phone: str, patient: Patient, asks: str, *, referral_id: uuid.UUID | None = None, language: str | None = None
+) -> Question | None:
+    """Open a question unless one is open on this phone, and return the one that is open then."""
+    now = clock.now()
+    session.execute(
+        update(Question)
+        .where(
+            Question.phone == phone,
+            Question.asks == LANGUAGE,
+            Question.opened_at < now - LANGUAGE_WAITS,
+            Question.closed_at.is_(None),
+        )
+        .values(closed_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
     session.execute(
         insert(Question)
         .values(
             id=uuid.uuid4(),
             phone=phone,
             patient_id=patient.id,
-            referral_id=referral.id,
+            referral_id=referral_id,
             asks=asks,
-            opened_at=clock.now(),
+            language=language,
+            opened_at=now,
         )
         .on_conflict_do_nothing(index_elements=["phone"], index_where=Question.closed_at.is_(None))
     )
-    current = open_question(phone)
-    return current is not None and current.referral_id == referral.id and current.asks == asks
+    return open_question(phone)
 
 
 def close_question(question: Question, answer: str | None) -> bool:
@@ -212,6 +240,34 @@ def withdraw_questions(referral: Referral) -> None:
         .values(closed_at=clock.now())
         .execution_options(synchronize_session="fetch")
     )
+
+
+def lose_phone(phone: str, *, why: str, inbound_id: uuid.UUID | None = None) -> bool:
+    """The number is somebody else's: end it for every patient, text it no more, have the right one found.
+
+    :returns: whether it was not known before that this phone must not be texted.
+    """
+    session.execute(
+        update(Question)
+        .where(Question.phone == phone, Question.closed_at.is_(None))
+        .values(closed_at=clock.now())
+        .execution_options(synchronize_session="fetch")
+    )
+    # First unlinked, then suppressed: the patient has not withdrawn any consent.
+    for patient_id in patient_operations.unlink_phone(phone):
+        patient = session.get_one(Patient, patient_id)
+        session.expire(patient, ["phones"])
+        worklist.ask_person(
+            Kind.READ_TEXT,
+            f"patient:{patient.id}:phone",
+            due_at=clocks.after_business_days(clock.now(), 1, zone_of(patient)),
+            team_id=patient.team_id,
+            owner_id=patient.lead_id,
+            patient_id=patient.id,
+            inbound_id=inbound_id,
+            why=why,
+        )
+    return messaging.suppress(phone, source=why)
 
 
 def ask(referral: Referral, template: str, purpose: str) -> None:
@@ -259,164 +315,6 @@ def ask_what_waits(phone: str) -> None:
         if waiting:
             ask(waiting, "ask-got-help", "ask-waiting")
             return
-
-
-# Reading what arrives
-
-
-def read(inbound: Inbound) -> None:
-    """Understand a text that arrived and do what it says. Reading it again does nothing."""
-    if inbound.processed_at:
-        return
-    senders = patients.patients_with_phone(inbound.phone)
-    if not senders:
-        _from_nobody_known(inbound)
-        return
-    question = open_question(inbound.phone)
-    patient = _who(senders, question)
-    language = (patient or senders[0]).language
-    meaning = replies.interpret(
-        inbound.body,
-        language,
-        options=len(OPTIONS[question.asks]) if question else 0,
-        opt_out_type=inbound.opt_out or "",
-    )
-    messaging.settle(
-        inbound,
-        meaning.kind.value,
-        recipient=patient.id if patient else None,
-        regarding=question.referral_id if question else None,
-        meaning=meaning.kind.value if meaning.option is None else str(meaning.option),
-    )
-    match meaning.kind:
-        case replies.Kind.STOP:
-            _stop(inbound, patient or senders[0])
-        case replies.Kind.START:
-            _start(inbound, senders)
-        case replies.Kind.OPTION if question and not messages.is_suppressed(inbound.phone):
-            _answered(inbound, question, meaning)
-        case replies.Kind.HELP if not messages.is_suppressed(inbound.phone):
-            _reply(inbound, patient or senders[0], "help", f"help:{inbound.id}")
-        case _:
-            _to_a_person(inbound, senders, patient)
-
-
-def _who(senders: Sequence[Patient], question: Question | None) -> Patient | None:
-    """Whose text it is: the one who was asked, else the only one with this phone, else nobody can tell."""
-    if question:
-        return next((patient for patient in senders if patient.id == question.patient_id), None)
-    return senders[0] if len(senders) == 1 else None
-
-
-def _reply(  # noqa: PLR0913  a text is this many facts
-    inbound: Inbound,
-    patient: Patient,
-    template: str,
-    dedupe_key: str,
-    *,
-    by_day: date | None = None,
-    purpose: str | None = None,
-) -> None:
-    """Answer a text in the patient's language; without a translation a person answers instead."""
-    try:
-        body = words_for(patient, template, by_day)
-    except i18n.MissingTranslation:
-        _to_a_person(inbound, [patient], patient, acknowledge=False)
-        return
-    messaging.queue_text(
-        to=inbound.phone,
-        recipient=patient.id,
-        regarding=None,
-        purpose=purpose or template,
-        dedupe_key=dedupe_key,
-        language=patient.language,
-        template=template,
-        body=body,
-        priority=REPLY_PRIORITY,
-        zone=patient.time_zone,
-    )
-
-
-def _stop(inbound: Inbound, patient: Patient) -> None:
-    new = messaging.suppress(inbound.phone, source="text")
-    if new and not inbound.opt_out:  # else the carrier has confirmed already, and one confirmation is the law
-        _reply(inbound, patient, "opted-out", f"opted-out:{inbound.id}", purpose=messaging.OPT_OUT_CONFIRMATION)
-
-
-def _start(inbound: Inbound, senders: Sequence[Patient]) -> None:
-    messaging.lift_suppression(inbound.phone, source="text")
-    for patient in senders:
-        patient_operations.record_consent(
-            patient, ConsentKind.TEXT, given=True, how="text", language=patient.language, by=None, phone=inbound.phone
-        )
-    if not inbound.opt_out:
-        _reply(inbound, senders[0], "opted-in", f"opted-in:{inbound.id}")
-
-
-def _answered(inbound: Inbound, question: Question, meaning: Meaning) -> None:
-    choice = OPTIONS[question.asks][(meaning.option or 1) - 1]
-    if not close_question(question, choice):
-        return
-    referral = session.get_one(Referral, question.referral_id)
-    patient = session.get_one(Patient, question.patient_id)
-    if question.asks == BARRIER:
-        referrals.record_answer(referral, Says.NOT_YET, how="text", barrier=Barrier(choice), inbound_id=inbound.id)
-        next_day = clocks.after_business_days(clock.now(), 1, zone_of(patient))
-        _reply(inbound, patient, "thanks-not-yet", f"answer:{question.id}", by_day=next_day)
-    else:
-        says = Says(choice)
-        referrals.record_answer(referral, says, how="text", inbound_id=inbound.id)
-        if says is Says.NOT_YET and pose(referral, BARRIER):
-            _reply(inbound, patient, "ask-barrier", f"answer:{question.id}")
-        else:
-            _reply(inbound, patient, f"thanks-{says.value}", f"answer:{question.id}")
-    ask_what_waits(inbound.phone)
-
-
-def _to_a_person(
-    inbound: Inbound, senders: Sequence[Patient], patient: Patient | None, *, acknowledge: bool = True
-) -> None:
-    """A text that only a person can understand goes to the care team, with one polite note a day."""
-    first = patient or senders[0]
-    worklist.ask_person(
-        Kind.READ_TEXT,
-        f"inbound:{inbound.id}",
-        due_at=clocks.after_working_hours(clock.now(), 4, zone_of(first)),
-        team_id=first.team_id,
-        owner_id=first.lead_id,
-        patient_id=patient.id if patient else None,
-        inbound_id=inbound.id,
-    )
-    if acknowledge and not messages.is_suppressed(inbound.phone):
-        today = clock.now().astimezone(zone_of(first)).date()
-        _reply(inbound, first, "not-understood", f"not-understood:{inbound.phone}:{today}")
-
-
-def _from_nobody_known(inbound: Inbound) -> None:
-    """A number we do not know: a person sees it, the sender learns nothing about anybody."""
-    meaning = replies.interpret(inbound.body, "en", opt_out_type=inbound.opt_out or "")
-    messaging.settle(inbound, "unknown-number", meaning=meaning.kind.value)
-    if meaning.kind is replies.Kind.STOP:
-        messaging.suppress(inbound.phone, source="text")
-    worklist.ask_person(
-        Kind.READ_TEXT,
-        f"inbound:{inbound.id}",
-        due_at=clock.now() + timedelta(days=1),
-        team_id=None,
-        inbound_id=inbound.id,
-    )
-    if meaning.kind is not replies.Kind.STOP and not messages.is_suppressed(inbound.phone):
-        messaging.queue_text(
-            to=inbound.phone,
-            recipient=None,
-            regarding=None,
-            purpose="unknown-number",
-            dedupe_key=f"unknown-number:{inbound.phone}",
-            language="en",
-            template="unknown-number",
-            body=i18n.sms("unknown-number", "en", network=settings().network_name, phone=settings().network_phone),
-            priority=REPLY_PRIORITY,
-        )
 
 
 # Clocks

@@ -31,7 +31,7 @@ from app.patients.phones import spoken
 from app.referrals import queries as referrals
 from app.referrals import words as referral_words
 from app.referrals.closing import Barrier, Closure
-from app.referrals.lifecycle import ENDED, OPEN, REASONS, Actor, Status, next_steps
+from app.referrals.lifecycle import ENDED, NOT_THE_AGENCYS, OPEN, REASONS, Actor, Status, next_steps
 from app.referrals.models import PatientReport
 from app.referrals.queries import Row
 from app.referrals.words import Standing
@@ -188,7 +188,6 @@ def referral_page(staff: StaffMember, referral_id: uuid.UUID) -> ReferralPage | 
 
 
 ANSWER, RECALL, MISTAKE = "answer", "recall", "mistake"
-_NOT_THE_AGENCYS = frozenset({"consent-revoked", "recalled-silence", "recalled-by-sender"})
 _NOT_BY_HAND = frozenset({"consent-revoked"})
 """Withdrawing consent recalls by itself; nobody has to say so twice."""
 
@@ -201,7 +200,7 @@ def _may_be_said(row: Row) -> Iterator[Said]:
             _(words.TOLD[new], name=name),
             status=new,
             by_agency=True,
-            reasons=_reasons(new, without=_NOT_THE_AGENCYS),
+            reasons=_reasons(new, without=NOT_THE_AGENCYS),
             outcomes=_sentences(referral_words.outcomes()) if new is Status.COMPLETED else {},
         )
     if row.referral.sent_at:

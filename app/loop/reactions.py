@@ -18,6 +18,7 @@ from app.directory import operations as directory
 from app.directory import queries as directory_queries
 from app.directory.codes import CapacityStatus
 from app.events import (
+    ConsentGiven,
     ConsentRevoked,
     PatientAnswered,
     PatientMoved,
@@ -30,7 +31,7 @@ from app.events import (
     TextHeld,
     WorkFinished,
 )
-from app.loop import clocks, operations
+from app.loop import clocks, operations, reading
 from app.loop.clocks import Group
 from app.matching import operations as matching
 from app.matching.models import Bearing
@@ -46,7 +47,6 @@ from app.referrals.closing import Closure, Says, need_status
 from app.referrals.lifecycle import Actor, Reason, Status
 from app.referrals.models import Referral, Transition
 from app.screening import operations as screening
-from app.screening.models import Need
 from app.worklist import operations as worklist
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
@@ -169,7 +169,7 @@ def remember_offer(fact: ReferralMoved) -> None:
 
 def derive_need(fact: ReferralMoved | PatientAnswered) -> None:
     referral = session.get_one(Referral, fact.referral_id)
-    need = session.get_one(Need, referral.need_id)
+    need = screening.locked(referral.need_id)
     screening.derive_status(need, need_status(referral_queries.voices_of_need(need.id)))
 
 
@@ -227,6 +227,16 @@ def act_on_revoked_consent(fact: ConsentRevoked) -> None:
         referrals.move(referral, new, by=None, reason=Reason("consent-revoked") if new is Status.CANCELLED else None)
 
 
+def lift_opt_out(fact: ConsentGiven) -> None:
+    """Who agrees to texts anew, and has it written down, takes an earlier STOP of their phone back.
+
+    Others who share the phone stay without texts: their own consent ended with that STOP.
+    """
+    if fact.kind == ConsentKind.TEXT:
+        for phone in patients.current_phones(fact.patient_id):
+            messaging.lift_suppression(phone.number, source="consent")
+
+
 def record_opt_out(fact: PhoneOptedOut) -> None:
     """STOP is for the phone, so it holds for everybody who shares it; each one's care team calls from now on."""
     messaging.cancel_queued(to=fact.phone, reason="opted-out")
@@ -242,7 +252,7 @@ def record_opt_out(fact: PhoneOptedOut) -> None:
 
 
 def read_text(fact: TextArrived) -> None:
-    operations.read(session.get_one(Inbound, fact.inbound_id))
+    reading.read(session.get_one(Inbound, fact.inbound_id))
 
 
 def call_when_text_failed(fact: TextEnded) -> None:
@@ -324,6 +334,7 @@ REACTIONS: Reactions = {
         dispute_when_served,
     ),
     PatientAnswered: (derive_need, stop_asking, follow_up_not_yet),
+    ConsentGiven: (lift_opt_out,),
     ConsentRevoked: (act_on_revoked_consent,),
     PhoneOptedOut: (record_opt_out,),
     TextArrived: (read_text,),

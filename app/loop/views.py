@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app import clock, forms, i18n
 from app.config import settings
 from app.db import session
-from app.errors import Invalid, NotFound
+from app.errors import DomainError, Invalid, NotFound
 from app.i18n import gettext as _
 from app.loop import queries
 from app.loop.operations import zone_of
@@ -66,6 +66,10 @@ def writing_down(referral_id: uuid.UUID, said: str) -> Response | tuple[str, int
     except Invalid as invalid:
         fields = referral_schemas.boxes_of(invalid.fields)
         return _write_down_page(page, form, request.form, fields), HTTPStatus.UNPROCESSABLE_ENTITY
+    except DomainError as refused:  # somebody was faster, so this form may not even be there any more
+        session.rollback()
+        flash(refused.sentence, "error")
+        return redirect(url_for(".referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)
     session.commit()
     flash(_("Kept, in their voice.") if form.what == queries.ANSWER else _("Kept."), "success")
     return redirect(url_for(".referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)

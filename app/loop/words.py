@@ -113,6 +113,16 @@ UNDERSTOOD = {
     "stop": marked("wants no more texts"),
     "start": marked("wants texts again"),
     "help": marked("asks who we are"),
+    "maybe_stop": marked("perhaps wants no more texts"),
+    "urgent": marked("speaks of danger"),
+    "wrong_number": marked("this is the wrong number"),
+    "human": marked("wants to be called"),
+    "status": marked("asks how it stands"),
+    "language": marked("wants another language"),
+    "ack": marked("has read our text"),
+    "reaction": marked("reacted to our text"),
+    "auto_reply": marked("the phone answered by itself"),
+    "repeated": marked("said before"),
 }
 """What was understood from a text that answered no question of ours."""
 

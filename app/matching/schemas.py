@@ -16,13 +16,15 @@ class MatchesIn(Schema):
     limit = fields.Integer(
         load_default=BEST,
         validate=validate.Range(1, MOST, error=f"Ask for 1 to {MOST} matches."),
-        error_messages={"invalid": f"Give a whole number from 1 to {MOST}."},
+        error_messages=dict.fromkeys(("invalid", "too_large"), f"Give a whole number from 1 to {MOST}."),
         metadata={"description": "How many matches at most."},
     )
     radius_miles = fields.Float(
         load_default=NEAR_MILES,
         validate=validate.Range(1, FARTHEST_MILES, error=f"Look 1 to {FARTHEST_MILES} miles far."),
-        error_messages={"invalid": f"Give a number of miles from 1 to {FARTHEST_MILES}."},
+        error_messages=dict.fromkeys(
+            ("invalid", "special", "too_large"), f"Give a number of miles from 1 to {FARTHEST_MILES}."
+        ),
         metadata={"description": "How far to look; where too few are found, the search goes farther and says so."},
     )
 

@@ -124,6 +124,10 @@ class Refused:
     code: str
 
 
+BUSY = "busy"
+"""Why nothing was sent when the provider had too many requests."""
+
+
 @dataclass(frozen=True)
 class NotSent:
     """It certainly was not created, and not for anything that is wrong with it."""

@@ -34,7 +34,7 @@ from twilio.rest.api.v2010.account.message import MessageInstance
 from app.config import Settings
 from app.db import db
 from app.messaging import delivery
-from app.messaging.delivery import Accepted, Act, NotSent, Outcome, Outgoing, Refused, Unsure
+from app.messaging.delivery import BUSY, Accepted, Act, NotSent, Outcome, Outgoing, Refused, Unsure
 from app.messaging.models import ConsoleText
 
 log = logging.getLogger(__name__)
@@ -280,7 +280,7 @@ class TwilioGateway:
                 smart_encoded=False,
             )
         except _Busy as busy:
-            return NotSent("busy", busy.retry_after)
+            return NotSent(BUSY, busy.retry_after)
         except _NeverSent as error:
             return NotSent(str(error))
         except _AnswerLost as error:

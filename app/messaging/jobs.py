@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, DateTime, and_, exists, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, DateTime, and_, bindparam, exists, func, not_, or_, select, true, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -27,7 +28,7 @@ from app import clock
 from app.config import settings
 from app.db import session
 from app.events import TextArrived, publish
-from app.jobs import enqueue, queue
+from app.jobs import enqueue, is_scheduled, queue
 from app.messaging import delivery, gateways, operations, queries, windows
 from app.messaging.delivery import (
     ANSWER,
@@ -44,7 +45,7 @@ from app.messaging.delivery import (
     Unsure,
 )
 from app.messaging.gateways import MOST_WISHES, Gateway, LookupFailed, Wish
-from app.messaging.models import Attempt, Ended, Inbound, Message, Pause, Suppression
+from app.messaging.models import Attempt, Ended, Inbound, Message, Pace, Pause, Suppression
 from app.messaging.windows import ANSWER_WITHIN, WEEK, Delay
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ WORK_FOR = 15.0
 
 MOST_CYCLES = 8
 """How often a text that vanishes without an answer is sent anew."""
+
+AHEAD = timedelta(seconds=6)
+"""How far a sender may run ahead of its speed, so that it need not be looked after every second."""
 
 LOST_JOB_AFTER = timedelta(seconds=20)
 SILENT_AFTER = timedelta(hours=4)
@@ -112,6 +116,8 @@ def claim_next(gateway: Gateway) -> Claim | None:
                 operations.end(message, State.EXPIRED)  # now, so that a person has the time to call
             else:
                 operations.postpone(message, delay)
+        elif not _has_room(message, gateway):
+            return None
         elif claim := _take(message, gateway):
             return claim
         session.commit()  # in the evening there may be thousands to put off, and a STOP must not wait for them
@@ -136,8 +142,37 @@ def _at_any_hour(message: Message) -> bool:
     return message.priority >= ANSWER and queries.has_texted_since(message.phone, clock.now() - ANSWER_WITHIN)
 
 
+def _has_room(message: Message, gateway: Gateway) -> bool:
+    """Whether the sender may send this text now, which then counts; if not, a job will come back when it may.
+
+    What the provider is handed faster waits in its queue, where no answer can overtake it. Answers count and
+    never wait.
+    """
+    speed = settings().segments_per_second
+    if speed is None:
+        return True
+    now, takes = clock.now(), timedelta(seconds=message.segments / speed)
+    used = insert(Pace).values(sender=gateway.sender, free_at=now + takes)
+    reserved = session.scalar(
+        used.on_conflict_do_update(
+            index_elements=[Pace.sender],
+            set_={"free_at": func.greatest(Pace.free_at, now) + takes},
+            where=true() if message.priority >= ANSWER else Pace.free_at <= now + AHEAD,
+        ).returning(Pace.free_at)
+    )
+    if reserved is None and not is_scheduled(operations.SEND, now):
+        enqueue(operations.SEND, at=now + AHEAD / 2)
+    return reserved is not None
+
+
 def _is_paused(gateway: Gateway) -> ColumnElement[bool]:
     return exists().where(Pause.sender == gateway.sender, Pause.until > clock.now())
+
+
+# Written into the statement instead of beside it: PostgreSQL cannot tell that a parameter means what a partial index
+# has, so a plan made for all parameters would read the whole table for every text.
+_QUEUED = bindparam("queued", State.QUEUED, Message.state.type, literal_execute=True)
+_IN_FLIGHT = bindparam("in_flight", sorted(IN_FLIGHT), Message.state.type, expanding=True, literal_execute=True)
 
 
 def _claimable() -> ColumnElement[bool]:
@@ -148,10 +183,10 @@ def _claimable() -> ColumnElement[bool]:
     """
     now = clock.now()
     other, earlier = aliased(Message), aliased(Message)
-    in_flight = exists().where(other.phone == Message.phone, other.state.in_(IN_FLIGHT))
+    in_flight = exists().where(other.phone == Message.phone, other.state.in_(_IN_FLIGHT))
     goes_before = exists().where(
         earlier.phone == Message.phone,
-        earlier.state == State.QUEUED,
+        earlier.state == _QUEUED,
         earlier.due_at <= now,
         or_(
             earlier.priority > Message.priority,
@@ -161,7 +196,7 @@ def _claimable() -> ColumnElement[bool]:
             ),
         ),
     )
-    return and_(Message.state == State.QUEUED, Message.due_at <= now, not_(in_flight), not_(goes_before))
+    return and_(Message.state == _QUEUED, Message.due_at <= now, not_(in_flight), not_(goes_before))
 
 
 def _next_due() -> Message | None:

@@ -214,6 +214,15 @@ class Pause(Base):
     """The error code that says why; it stays until a text has gone through again."""
 
 
+class Pace(Base):
+    """Until when a sender has used up what it may send."""
+
+    __tablename__ = "sms_pace"
+
+    sender: Mapped[str] = mapped_column(primary_key=True)
+    free_at: Mapped[datetime]
+
+
 class ConsoleText(Base):
     """What the console gateway "sent": the memory a real provider would have, so that no crash makes it send twice."""
 

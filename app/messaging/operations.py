@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Table, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -89,7 +90,7 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     now = clock.now()
     body = storable(body)
     counted = segments.count(body)
-    hold = hold or _unsendable(body) or _runs_away(to, body, priority)
+    hold = hold or unsendable(body) or _runs_away(to, body, priority)
     opted_out = purpose != OPT_OUT_CONFIRMATION and queries.is_suppressed(to)
     state = State.CANCELLED if opted_out else State.HELD if hold else State.QUEUED
     due = max(not_before or now, now)
@@ -128,7 +129,8 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     return written
 
 
-def _unsendable(body: str) -> str | None:
+def unsendable(body: str) -> str | None:
+    """Why the provider would refuse this text whoever it is for; None when it would not."""
     if not body.strip():
         return "empty"
     return "too-long" if len(body.encode("utf-16-le")) // 2 > segments.LONGEST else None
@@ -243,6 +245,10 @@ def _mirror() -> None:
 
 # Texts that arrive
 
+# Built once and without the ORM: this is what every webhook waits for.
+_INBOUND = cast("Table", Inbound.__table__)
+_STORE = insert(_INBOUND).on_conflict_do_nothing(index_elements=[_INBOUND.c.sid]).returning(_INBOUND.c.id)
+
 
 @dataclass(frozen=True)
 class Received:
@@ -261,27 +267,26 @@ def receive(fields: Fields) -> Received:
         raise Invalid({"MessageSid": "A text needs its MessageSid."})
     phone = first(fields, "From")
     opt_out = first(fields, "OptOutType").upper() or None
-    new = session.scalar(
-        insert(Inbound)
-        .values(
-            sid=sid,
-            phone=phone,
-            number=first(fields, "To"),
-            body=first(fields, "Body"),
-            opt_out=opt_out,
-            media=_media(fields),
-            raw=_as_it_came(fields),
-            read_at=clock.now() + READ_AGAIN_AFTER,
-        )
-        .on_conflict_do_nothing(index_elements=[Inbound.sid])
-        .returning(Inbound.id)
-    )
+    new = session.execute(
+        _STORE,
+        {
+            "sid": sid,
+            "phone": phone,
+            "number": first(fields, "To"),
+            "body": first(fields, "Body"),
+            "opt_out": opt_out,
+            "media": _media(fields),
+            "raw": _as_it_came(fields),
+            "read_at": clock.now() + READ_AGAIN_AFTER,
+        },
+    ).scalar()
     if new is None:
         return Received(session.scalars(select(Inbound.id).where(Inbound.sid == sid)).one(), new=False)
     # The provider has acted already; texts that wait must know before the next one is taken.
     if opt_out == "STOP":
         suppress(phone, "provider")
-    elif opt_out == "START":
+    elif opt_out == "START" and first(fields, "Body").strip(" .!").casefold() != "yes":
+        # It starts again on YES as well, which answers a question of ours and never asks for texts.
         lift_suppression(phone, "provider")
     read_soon(new, phone)
     return Received(new, new=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -116,6 +116,22 @@ def answers_since(phone: str, moment: datetime) -> Sequence[str]:
     ).all()
 
 
+def has_left(phone: str, written_since: datetime, by: datetime) -> bool:
+    """Whether a text that was written to this phone since then had left `by` then."""
+    left = exists().where(Message.phone == phone, Message.created_at >= written_since, Message.accepted_at <= by)
+    return bool(session.scalar(select(left)))
+
+
+def last_template(phone: str, templates: Collection[str]) -> str | None:
+    """Which of these texts was written to this phone last; None when none was."""
+    return session.scalar(
+        select(Message.template)
+        .where(Message.phone == phone, Message.template.in_(templates))
+        .order_by(Message.position.desc())
+        .limit(1)
+    )
+
+
 def conversation(recipient: uuid.UUID) -> list[Line]:
     """Everything texted to a person, and everything they texted that was understood as theirs; oldest first."""
     return _lines(Message.recipient == recipient, Inbound.recipient == recipient)
@@ -129,7 +145,7 @@ def conversation_with(phone: str) -> list[Line]:
 def _lines(ours: ColumnElement[bool], theirs: ColumnElement[bool]) -> list[Line]:
     sent = session.scalars(select(Message).where(ours).order_by(Message.position))
     came = session.scalars(select(Inbound).where(theirs).order_by(Inbound.received_at))
-    lines = [*map(_line_out, sent), *map(_line_in, came)]
+    lines = [*map(_line_in, came), *map(_line_out, sent)]  # at the same moment, an answer stands below what it answers
     return sorted(lines, key=lambda line: line.at)
 
 
@@ -180,6 +196,9 @@ def phones() -> list[tuple[str, datetime]]:
     ]
 
 
+LONG_CODE = 1.0
+"""Segments a second that carriers let an ordinary number send, where nobody has said what ours may."""
+
 READ_BY_THEN = timedelta(minutes=5)
 
 
@@ -210,8 +229,13 @@ class Backlog:
     unread: int
     oldest_unread: datetime | None
     failures: dict[str, int]
-    """Error code → how many texts ended with it."""
+    """Error code → how many texts ended with it; the most frequent first."""
+    put_off: dict[str, int]
+    """Why texts wait that could have gone → how many."""
+    texts_this_month: int
     segments_this_month: int
+    cost_this_month: float
+    """US dollars."""
     paused: Sequence[Pause]
     """The senders that nothing leaves from now, and why."""
 
@@ -238,22 +262,33 @@ def backlog() -> Backlog:
         select(func.coalesce(Message.error_code, "unknown"), func.count())
         .where(Message.state.in_(FAILURES), Message.ended_at > now - timedelta(days=1))
         .group_by(Message.error_code)
+        .order_by(func.count().desc())
+    )
+    put_off = session.execute(
+        select(Message.waits_for, func.count())
+        .where(Message.state == State.QUEUED, Message.waits_for.is_not(None))
+        .group_by(Message.waits_for)
     )
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    spent = session.scalar(select(func.coalesce(func.sum(Message.segments), 0)).where(Message.accepted_at >= month))
+    texts, spent = session.execute(
+        select(func.count(), func.coalesce(func.sum(Message.segments), 0)).where(Message.accepted_at >= month)
+    ).one()
     return Backlog(
         due=due_count,
         oldest_due=oldest_due,
         later=later,
         segments_waiting=segments,
-        takes=timedelta(seconds=segments / settings().segments_per_second),
+        takes=timedelta(seconds=segments / (settings().segments_per_second or LONG_CODE)),
         held=held,
         unsure=unsure,
         oldest_unsure=oldest_unsure,
         unread=unread[0],
         oldest_unread=unread[1],
         failures=dict(failures.all()),
-        segments_this_month=int(spent or 0),
+        put_off={why: count for why, count in put_off if why},
+        texts_this_month=texts,
+        segments_this_month=spent,
+        cost_this_month=spent * settings().price_per_segment,
         paused=paused(),
     )
 

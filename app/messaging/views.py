@@ -1,28 +1,130 @@
-"""The phone simulator: what a patient's phone would show, and a way to answer as the patient.
+"""How texting runs, for administrators; and the phone simulator, which shows and answers texts as a patient would.
 
-Only in a demonstration.
+The simulator is there only in a demonstration.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app import clock, i18n
+from app import clock, i18n, jobs
 from app.config import settings
 from app.db import session
-from app.messaging import gateways, operations, queries
-from app.messaging.queries import Line
-from app.staff.access import public
+from app.i18n import gettext as _
+from app.i18n import marked
+from app.messaging import delivery, gateways, operations, queries
+from app.messaging.delivery import BUSY, Act, Person
+from app.messaging.models import Pause
+from app.messaging.queries import Backlog, Line
+from app.messaging.windows import DAILY_CAP, QUIET_HOURS, WEEKLY_CAP
+from app.staff.access import allow, public
+from app.staff.permissions import Action
 
+texting = Blueprint("texting", __name__)
 bp = Blueprint("phone", __name__, url_prefix="/demo")
 
 WHY_PUBLIC = "a pretend phone with pretend people, and only in a demonstration"
 
 NOT_ON_THE_PHONE = {"held", "queued", "sending", "unsure", "failed", "undelivered", "cancelled", "expired"}
+
+
+LATE = timedelta(minutes=10)
+"""What is due for longer is somebody's work."""
+LOOKED_FOR = timedelta(minutes=15)
+"""By then every look for a text that may exist has been made, unless the provider cannot be asked."""
+
+PUT_OFF = {
+    QUIET_HOURS: marked("at night nobody is texted"),
+    DAILY_CAP: marked("they had a text today"),
+    WEEKLY_CAP: marked("they had enough texts this week"),
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something about texting that is not as it should be."""
+
+    kind: str
+    """needs_you or waiting: whether a person has to act."""
+    title: str
+    says: str
+
+
+@texting.get("/operations", endpoint="operations")
+@allow(Action.SEE_OPERATIONS)
+def operations_page() -> str:
+    now = clock.now()
+    backlog = queries.backlog()
+    return render_template(
+        "messaging/operations.html",
+        alarms=list(_alarms(backlog, now)),
+        backlog=backlog,
+        oldest=i18n.ago(backlog.oldest_due, now) if backlog.oldest_due else "",
+        all_gone=i18n.ago(now + backlog.takes, now),
+        put_off=", ".join(f"{_(PUT_OFF[why])}: {count}" for why, count in backlog.put_off.items()),
+        failures=[
+            {"label": i18n.sentence(_(delivery.rule(code).means)), "note": code, "value": count}
+            for code, count in backlog.failures.items()
+        ],
+        cost=f"${backlog.cost_this_month:,.2f}",
+    )
+
+
+def _alarms(backlog: Backlog, now: datetime) -> Iterator[Alarm]:
+    if not jobs.worker_alive():
+        yield Alarm("needs_you", _("No worker is running"), _("Texts wait until one does. Nothing is lost."))
+    yield from (_paused(pause, now) for pause in backlog.paused)
+    if backlog.oldest_due and now - backlog.oldest_due > LATE and not backlog.paused:
+        yield Alarm(
+            "needs_you",
+            _("Texts wait too long"),
+            _("The oldest should have left %(ago)s.", ago=i18n.ago(backlog.oldest_due, now)),
+        )
+    if backlog.oldest_unsure and now - backlog.oldest_unsure > LOOKED_FOR:
+        yield Alarm(
+            "needs_you",
+            _("Nobody knows whether some texts left"),
+            _("They cannot be found out about while the provider does not answer. None is sent twice."),
+        )
+    if backlog.oldest_unread and now - backlog.oldest_unread > queries.READ_BY_THEN:
+        yield Alarm(
+            "needs_you",
+            _("Texts that arrived are not being read"),
+            _("The oldest came %(ago)s. Care teams see it under Messages.", ago=i18n.ago(backlog.oldest_unread, now)),
+        )
+    if any(delivery.rule(code).person is Person.TELL_OPERATOR for code in backlog.failures):
+        yield Alarm(
+            "needs_you",
+            _("Texts fail for a reason that only you can repair"),
+            _("The reasons stand below. The code leads to the provider's explanation."),
+        )
+
+
+def _paused(pause: Pause, now: datetime) -> Alarm:
+    rule = delivery.RULES.get(pause.code)
+    since = i18n.ago(pause.since, now)
+    if rule and rule.act is Act.PAUSE:
+        title = _("Nothing leaves: %(means)s", means=_(rule.means))
+        return Alarm(
+            "needs_you",
+            title,
+            _(
+                "It began %(since)s, code %(code)s. Every text keeps its place; one tries again every five minutes.",
+                since=since,
+                code=pause.code,
+            ),
+        )
+    title = _("The provider asks us to slow down") if pause.code == BUSY else _("The provider cannot be reached")
+    return Alarm(
+        "waiting", title, _("It began %(since)s and will end by itself; every text keeps its place.", since=since)
+    )
 
 
 @bp.before_request

@@ -189,6 +189,12 @@ def record_consent(  # noqa: PLR0913  a consent is this many facts
     return consent
 
 
+def choose_language(patient: Patient, language: str, *, how: str) -> None:
+    """Speak and write to this patient in `language` (BCP 47) from now on, because they asked for it."""
+    audit.record("chose language", "patient", patient.id, by=None, how=how, old=patient.language, new=language)
+    patient.language = language
+
+
 def set_safe_contact(patient: Patient, *, text_nothing: bool, voicemail_ok: bool, note: str, by: StaffMember) -> None:
     """How this patient can be reached without danger. “Text nothing” cancels what is waiting, at once."""
     plan = patient.safe_contact or SafeContact(patient_id=patient.id)

@@ -4,12 +4,17 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
+from app.forms import AtMost, Text, YesNo
 from app.i18n import LANGUAGES, marked
 from app.patients import phones
 from app.patients.models import ConsentKind
 from app.patients.operations import Address, Particulars
 
-NAME = validate.Length(max=120)
+NAME = AtMost(120)
+DATE = marked("Enter a birth date as year-month-day, such as 1985-03-27.")
+ZIP = marked("Enter a ZIP code of five digits, such as 21215.")
+LANGUAGE = marked("Choose the language they speak best.")
+SPOKEN = "Choose one of these languages: {choices}."
 
 
 def phone_or_nothing(typed: str) -> None:
@@ -26,15 +31,15 @@ class AddressIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    line1 = fields.String(load_default="", validate=validate.Length(max=200))
-    city = fields.String(load_default="", validate=validate.Length(max=120))
-    state = fields.String(load_default="", validate=validate.Length(max=40))
+    error_messages = {"type": "Send an object with line1, city, state and postal_code."}  # noqa: RUF012  so declared by marshmallow
+
+    line1 = Text(load_default="", validate=AtMost(200))
+    city = Text(load_default="", validate=AtMost(120))
+    state = Text(load_default="", validate=AtMost(40))
     postal_code = fields.String(
         required=True,
-        validate=validate.Regexp(
-            r"^\s*\d{5}(-\d{4})?\s*$", error=marked("Enter a ZIP code of five digits, such as 21215.")
-        ),
-        error_messages={"required": marked("Enter a ZIP code of five digits, such as 21215.")},
+        validate=validate.Regexp(r"^\s*\d{5}(-\d{4})?\s*$", error=ZIP),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), ZIP),
     )
 
     @post_load
@@ -46,8 +51,10 @@ class ConsentIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    share = fields.Boolean(load_default=False)
-    text = fields.Boolean(load_default=False)
+    error_messages = {"type": "Send an object with share and text, each true or false."}  # noqa: RUF012  so declared by marshmallow
+
+    share = YesNo(load_default=False)
+    text = YesNo(load_default=False)
 
 
 class PatientIn(Schema):
@@ -56,22 +63,17 @@ class PatientIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    given_name = fields.String(required=True, validate=NAME, error_messages={"required": marked("Enter a given name.")})
-    family_name = fields.String(
-        required=True, validate=NAME, error_messages={"required": marked("Enter a family name.")}
-    )
+    given_name = Text(required=True, validate=NAME, error_messages={"required": marked("Enter a given name.")})
+    family_name = Text(required=True, validate=NAME, error_messages={"required": marked("Enter a family name.")})
     birth_date = fields.Date(
         required=True,
         error_messages={
             "required": marked("Enter a birth date, such as 1985-03-27."),
-            "invalid": marked("Enter a birth date as year-month-day, such as 1985-03-27."),
+            "invalid": DATE,
         },
     )
-    phone = fields.String(load_default="", validate=[validate.Length(max=40), phone_or_nothing])
-    language = fields.String(
-        load_default="en",
-        validate=validate.OneOf(list(LANGUAGES), error="Choose one of these languages: {choices}."),
-    )
+    phone = Text(load_default="", validate=[AtMost(40), phone_or_nothing])
+    language = Text(load_default="en", validate=validate.OneOf(list(LANGUAGES), error=SPOKEN))
     address = fields.Nested(AddressIn, required=True, error_messages={"required": marked("Enter at least a ZIP code.")})
     consent = fields.Nested(ConsentIn, load_default=lambda: {"share": False, "text": False})
 
@@ -84,10 +86,10 @@ class PatientIn(Schema):
 class PatientFormIn(PatientIn):
     """The same from a page, where the language is asked for and never assumed."""
 
-    language = fields.String(
+    language = Text(
         required=True,
-        validate=validate.OneOf(list(LANGUAGES)),
-        error_messages={"required": marked("Choose the language they speak best.")},
+        validate=validate.OneOf(list(LANGUAGES), error=LANGUAGE),
+        error_messages={"required": LANGUAGE},
     )
 
 
@@ -113,9 +115,12 @@ class ConsentAnswersIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    share = fields.Boolean()
-    text = fields.Boolean()
-    how = fields.String(load_default="spoken", validate=validate.OneOf(["spoken", "written"]))
+    share = YesNo()
+    text = YesNo()
+    how = Text(
+        load_default="spoken",
+        validate=validate.OneOf(["spoken", "written"], error=marked("Say whether it was spoken or written.")),
+    )
 
 
 def answers(data: dict[str, Any]) -> dict[ConsentKind, bool]:
@@ -129,9 +134,9 @@ class SafeContactIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    text_nothing = fields.Boolean(load_default=False)
-    voicemail_ok = fields.Boolean(load_default=False)
-    note = fields.String(load_default="", validate=validate.Length(max=500))
+    text_nothing = YesNo(load_default=False)
+    voicemail_ok = YesNo(load_default=False)
+    note = Text(load_default="", validate=AtMost(500))
 
 
 class ConsentOut(Schema):

@@ -79,7 +79,7 @@ def registering() -> Response | Page:
         particulars = schemas.particulars(data)
         if "anyway" not in request.form and (alike := _alike(particulars)):
             return _register_page(request.form, {}, alike)
-        asked = schemas.answers(schemas.ConsentAnswersIn().load(forms.nested(request.form).get("consent", {})))
+        asked = schemas.answers(forms.load(schemas.ConsentAnswersIn(), forms.nested(request.form).get("consent", {})))
         patient = operations.register(particulars, consent=asked, how="spoken", by=me())
     except Invalid as invalid:
         session.rollback()

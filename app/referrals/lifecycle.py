@@ -87,6 +87,8 @@ REASONS: dict[Status, tuple[str, ...]] = {
         "deceased",
     ),
 }
+NOT_THE_AGENCYS = frozenset({"consent-revoked", "recalled-silence", "recalled-by-sender"})
+"""Why only the care team, or the platform for it, takes a referral back."""
 MUST_EXPLAIN = frozenset({"other"})
 """Reasons that say nothing without words of their own."""
 
@@ -132,7 +134,13 @@ def next_steps(old: Status, actor: Actor) -> tuple[Status, ...]:
     return tuple(new for (start, new), actors in STEPS.items() if start is old and actor in actors)
 
 
-def missing_evidence(new: Status, reason: Reason | None, outcome: Reason | None) -> str | None:
+def reasons_for(new: Status, actor: Actor) -> tuple[str, ...]:
+    """Which reasons `actor` may give for a step to `new`, in the order they are offered."""
+    codes = REASONS.get(new, ())
+    return tuple(code for code in codes if actor is Actor.SENDER or code not in NOT_THE_AGENCYS)
+
+
+def missing_evidence(new: Status, actor: Actor, reason: Reason | None, outcome: Reason | None) -> str | None:
     """What a step to `new` still lacks: reason, reason-unknown, reason-text, outcome, outcome-unknown, or None.
 
     The guide asks for a statusReason on rejected, cancelled, on-hold and failed, and for at least one Task.output on
@@ -141,7 +149,7 @@ def missing_evidence(new: Status, reason: Reason | None, outcome: Reason | None)
     if new in NEEDS_REASON:
         if reason is None:
             return "reason"
-        if reason.code not in REASONS[new]:
+        if reason.code not in reasons_for(new, actor):
             return "reason-unknown"
         if reason.code in MUST_EXPLAIN and not reason.text.strip():
             return "reason-text"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app import clock
 from app.audit import operations as audit
 from app.db import changed, session
+from app.directory import queries as directory
 from app.directory.models import Service, ServiceAtLocation
 from app.errors import DomainError, Forbidden, Invalid, NotFound
 from app.events import PatientAnswered, ReferralMoved, publish
@@ -34,6 +35,7 @@ from app.referrals.lifecycle import (
     Status,
     check,
     missing_evidence,
+    reasons_for,
 )
 from app.referrals.models import NoneWanted, PatientReport, Referral, Transition
 from app.screening import operations as screening
@@ -42,6 +44,9 @@ from app.staff.models import StaffMember
 
 THINKING = "later"
 """The reason for wanting none of the places that is no refusal."""
+
+
+LONGEST_PROMISE = timedelta(days=62)
 
 
 def send(  # noqa: PLR0913  a referral is this many facts
@@ -64,6 +69,7 @@ def send(  # noqa: PLR0913  a referral is this many facts
     if place is None:
         raise NotFound(_("There is no service at a location with this id. Look at the matches again."))
     service = session.get_one(Service, place.service_id)
+    need = screening.locked(need.id)
     patient = session.get_one(Patient, need.patient_id)
     if need.status is NeedStatus.DECLINES_HELP:
         raise DomainError(_("The patient does not want help with this. Ask again before you send it."))
@@ -148,8 +154,10 @@ def move(  # noqa: PLR0913  a step is this many facts
     old = referral.status
     actor = actor_of(by, referral) if by else Actor.SENDER
     _refuse_impossible(old, new, said_by or actor)
-    _refuse_incomplete(new, reason, outcome)
+    _refuse_incomplete(new, said_by or actor, reason, outcome)
     now = clock.now()
+    if promised_by is not None:
+        _refuse_strange_day(promised_by, now.astimezone(directory.time_zone(referral.service_at_location_id)).date())
     values: dict[str, Any] = {
         "status": new,
         "reason_code": reason.code if reason and new in NEEDS_REASON else None,
@@ -190,6 +198,12 @@ def move(  # noqa: PLR0913  a step is this many facts
     return referral
 
 
+def _refuse_strange_day(promised_by: date, today: date) -> None:
+    """The patient will read this day in a text."""
+    if not today <= promised_by <= today + LONGEST_PROMISE:
+        raise Invalid({"promised_by": _("Choose a day from today on, at most two months ahead.")})
+
+
 def _refuse_impossible(old: Status, new: Status, actor: Actor) -> None:
     try:
         check(old, new, actor)
@@ -206,12 +220,13 @@ def _refuse_impossible(old: Status, new: Status, actor: Actor) -> None:
         raise Forbidden(sentence) from error
 
 
-def _refuse_incomplete(new: Status, reason: Reason | None, outcome: Reason | None) -> None:
-    match missing_evidence(new, reason, outcome):
+def _refuse_incomplete(new: Status, actor: Actor, reason: Reason | None, outcome: Reason | None) -> None:
+    match missing_evidence(new, actor, reason, outcome):
         case "reason":
             raise Invalid({"reason": _("Say why: choose a reason.")})
         case "reason-unknown":
-            raise Invalid({"reason": _("Choose one of these reasons: %(codes)s.", codes=", ".join(words.reasons(new)))})
+            codes = ", ".join(reasons_for(new, actor))
+            raise Invalid({"reason": _("Choose one of these reasons: %(codes)s.", codes=codes)})
         case "reason-text":
             raise Invalid({"reason": _("Say in a few words what the reason is.")})
         case "outcome":

@@ -5,12 +5,15 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
+from app.forms import AtMost, Text
 from app.i18n import marked
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import Actor, Reason, Status
 
-TEXT = validate.Length(max=2000)
+TEXT = AtMost(2000)
 ONE_OF = "Choose one of these: {choices}."
+WHICH_SERVICE = "Say which service: service_at_location_id of one of the matches."
+SAID_BY = "Send “agency” when the agency told you, or leave this out."
 
 
 class ReferralIn(Schema):
@@ -20,19 +23,26 @@ class ReferralIn(Schema):
     service_at_location_id = fields.UUID(
         required=True,
         error_messages={
-            "required": "Say which service: service_at_location_id of one of the matches.",
+            "required": WHICH_SERVICE,
+            "null": WHICH_SERVICE,
             "invalid_uuid": "This is not an id; take service_at_location_id of one of the matches.",
         },
     )
-    note = fields.String(load_default="", allow_none=True, validate=TEXT)
+    note = Text(load_default="", allow_none=True, validate=TEXT)
 
 
 class ReasonIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    code = fields.String(required=True, validate=validate.Length(min=1, max=60))
-    text = fields.String(load_default="", allow_none=True, validate=TEXT)
+    error_messages = {"type": "Send an object with a code and, where it needs one, a text."}  # noqa: RUF012  so declared by marshmallow
+
+    code = Text(
+        required=True,
+        validate=AtMost(60),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), "Send a code, such as “other”."),
+    )
+    text = Text(load_default="", allow_none=True, validate=TEXT)
 
     @post_load
     def made(self, data: dict[str, Any], **_: object) -> Reason:
@@ -49,18 +59,25 @@ class TransitionIn(Schema):
         Status,
         by_value=True,
         required=True,
-        error_messages={"required": "Say the new status.", "unknown": "Choose one of these: {choices}."},
+        error_messages={"required": "Say the new status.", "null": "Say the new status.", "unknown": ONE_OF},
     )
     reason = fields.Nested(ReasonIn, load_default=None, allow_none=True)
     outcome = fields.Nested(ReasonIn, load_default=None, allow_none=True)
-    said_by = fields.Enum(
-        Actor,
-        by_value=True,
+    said_by = Text(
         load_default=None,
         allow_none=True,
-        validate=validate.Equal(Actor.AGENCY, error="Only “agency” can be given here."),
+        validate=validate.OneOf([Actor.AGENCY.value], error=SAID_BY),
+        error_messages={"invalid": SAID_BY},
     )
-    promised_by = fields.Date(load_default=None, allow_none=True)
+    promised_by = fields.Date(
+        load_default=None,
+        allow_none=True,
+        error_messages={"invalid": marked("Enter a date as year-month-day, such as 2026-03-27.")},
+    )
+
+    @post_load
+    def said(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        return data | {"said_by": data["said_by"] and Actor(data["said_by"])}
 
 
 class AnswerIn(Schema):
@@ -73,9 +90,15 @@ class AnswerIn(Schema):
         Says,
         by_value=True,
         required=True,
-        error_messages={"required": marked("Choose what they said."), "unknown": marked("Choose what they said.")},
+        error_messages=dict.fromkeys(("required", "null", "unknown"), marked("Choose what they said.")),
     )
-    barrier = fields.Enum(Barrier, by_value=True, load_default=None, allow_none=True)
+    barrier = fields.Enum(
+        Barrier,
+        by_value=True,
+        load_default=None,
+        allow_none=True,
+        error_messages={"unknown": marked("Choose what stood in the way, or leave it open.")},
+    )
 
 
 class TransitionOut(Schema):

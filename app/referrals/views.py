@@ -30,7 +30,7 @@ from app.patients import phones
 from app.patients import queries as patients
 from app.patients.models import ConsentKind, Patient
 from app.referrals import operations, queries, schemas, words
-from app.referrals.lifecycle import ENDED, OPEN, REASONS, Actor, Reason, Status, next_steps
+from app.referrals.lifecycle import ENDED, OPEN, Actor, Reason, Status, next_steps, reasons_for
 from app.referrals.models import Transition
 from app.referrals.queries import Row
 from app.screening import queries as screening
@@ -66,9 +66,6 @@ NOTHING_HERE = {
         marked("Here is what has ended, without names: your access ends with the request."),
     ),
 }
-
-AGENCY_CANCELS = ("withdrawn-by-patient", "duplicate", "moved", "deceased")
-"""The other reasons for taking a referral back are the care team's."""
 
 PAUSES = {
     7: marked("For a week"),
@@ -361,8 +358,7 @@ def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
 
 
 def _reasons(new: Status) -> list[tuple[str, str]]:
-    codes = AGENCY_CANCELS if new is Status.CANCELLED else REASONS.get(new, ())
-    return [(code, i18n.sentence(words.reason(code))) for code in codes]
+    return [(code, i18n.sentence(words.reason(code))) for code in reasons_for(new, Actor.AGENCY)]
 
 
 def _days(today: date) -> list[tuple[str, str]]:

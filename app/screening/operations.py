@@ -61,6 +61,7 @@ def answer(screening: Screening, given: Mapping[str, Given]) -> None:
     :raises Invalid: a sentence for each answer that cannot be used; then none of them is kept.
     :raises DomainError: the screening is complete.
     """
+    session.refresh(screening, with_for_update=True)  # two quick taps must not lose an answer
     if screening.completed_at:
         raise DomainError(_("This screening is complete. Start a new one to ask again."))
     instrument = instrument_of(screening)
@@ -90,6 +91,8 @@ def complete(screening: Screening, *, by: StaffMember) -> list[Need]:
     if won is None:
         raise DomainError(_("This screening is complete. Start a new one to ask again."))
     session.refresh(screening)
+    # Two screenings of one patient that end together must find one need between them, not one each.
+    session.execute(select(Patient.id).where(Patient.id == screening.patient_id).with_for_update(key_share=True))
     result = scoring.score(instrument_of(screening), screening.answers)
     screening.scores = {
         code: {"value": score.value, "loinc": score.loinc, "loinc_value": score.loinc_value}
@@ -137,11 +140,23 @@ def record(
     return screening, complete(screening, by=by)
 
 
+def locked(need_id: uuid.UUID) -> Need:
+    """The need as it stands, held until this transaction ends.
+
+    What is written of a need follows from its referrals, and two of them may move at the same moment: whoever comes
+    second waits here and then sees what the first has done. Referrals are locked before needs, never the other way.
+    """
+    # Not the strongest lock: a row that only points to the need may be written meanwhile.
+    held = select(Need).where(Need.id == need_id).with_for_update(key_share=True)
+    return session.scalars(held.execution_options(populate_existing=True)).one()
+
+
 def decide(need: Need, *, wants_help: bool, by: StaffMember, urgent: bool | None = None) -> None:
     """Record whether the patient wants help with this, and how soon.
 
     :raises DomainError: help is under way; recall the referral before declining it.
     """
+    locked(need.id)
     if need.status not in {NeedStatus.IDENTIFIED, NeedStatus.WANTS_HELP, NeedStatus.DECLINES_HELP}:
         raise DomainError(_("Help with this is under way. Recall the referral first."))
     need.wants_help = wants_help

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -66,6 +67,28 @@ def is_api() -> bool:
     return request.path.startswith("/api/")
 
 
+def client_network() -> str:
+    """Where the request comes from: an IPv4 address, or the network of an IPv6 one, of which each client has billions.
+
+    A peer in a private network is taken for our proxy, and what it says of its client is believed; somebody in that
+    network who pretends to be one gets around the limit for networks, and not around the one for accounts.
+    """
+    peer = _ip(request.remote_addr)
+    if peer is None or peer.is_private:
+        peer = _ip(request.headers.get("X-Forwarded-For", "").rpartition(",")[2]) or peer
+    if isinstance(peer, IPv6Address):
+        return str(ip_network((peer, 64), strict=False))
+    return str(peer or "")
+
+
+def _ip(text: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address((text or "").strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def missing(kind: type[Base], thing_id: uuid.UUID) -> DomainError:
     """Why a program is not given this thing: it exists and is not theirs (403), or there is none (404).
 
@@ -84,8 +107,10 @@ def init_app(app: Flask) -> None:
     app.context_processor(_for_templates)
 
 
-def _from_session(staff_id: str) -> StaffMember | None:
-    return queries.staff_by_id(uuid.UUID(staff_id))
+def _from_session(kept: str) -> StaffMember | None:
+    """Whose session this is; nobody's once it was ended from elsewhere."""
+    staff = queries.staff_by_id(uuid.UUID(kept.partition(":")[0]))
+    return staff if staff and staff.get_id() == kept else None
 
 
 def _from_token() -> StaffMember | None:

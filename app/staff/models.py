@@ -41,6 +41,8 @@ class StaffMember(UserMixin, Base):
     organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organization.id"), index=True)
     language: Mapped[str] = mapped_column(default="en")
     active: Mapped[bool] = mapped_column(default=True)
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    """Part of every session of theirs; counting it up ends them all, wherever the cookies are."""
     created_at: Mapped[CreatedAt]
 
     team: Mapped[Team | None] = relationship()
@@ -49,6 +51,10 @@ class StaffMember(UserMixin, Base):
     def is_active(self) -> bool:
         """Flask-Login's question; a person who was switched off is signed out at the next click."""
         return self.active
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in a session: who, and as of which epoch."""
+        return f"{self.id}:{self.session_epoch}"
 
 
 class ApiToken(Base):
@@ -67,11 +73,15 @@ class ApiToken(Base):
 
 
 class SignInFailure(Base):
-    """A wrong password, kept for as long as it counts against the next try. The e-mail address itself is not kept."""
+    """A wrong password, kept for as long as it counts against the next try.
+
+    One row for each thing it counts against, such as the account and the network it came from, of which only a keyed
+    hash is kept.
+    """
 
     __tablename__ = "sign_in_failure"
-    __table_args__ = (Index("ix_sign_in_failure_who_at", "who", "at"),)
+    __table_args__ = (Index("ix_sign_in_failure_counted_at", "counted", "at"),)
 
     id: Mapped[Id]
-    who: Mapped[str]
+    counted: Mapped[str]
     at: Mapped[datetime]

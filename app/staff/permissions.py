@@ -52,6 +52,7 @@ class Action(StrEnum):
     IMPORT_DIRECTORY = "import directory"
     MANAGE_STAFF = "manage staff"
     SEE_NUMBERS = "see numbers"
+    SEE_OPERATIONS = "see how texting runs"
     SEE_ACCOUNT = "see account"
 
 
@@ -94,6 +95,7 @@ PERMISSIONS: dict[Role, dict[Action, Relation]] = {
         Action.IMPORT_DIRECTORY: Relation.NETWORK,
         Action.MANAGE_STAFF: Relation.NETWORK,
         Action.SEE_NUMBERS: Relation.NETWORK,
+        Action.SEE_OPERATIONS: Relation.NETWORK,
         Action.SEE_ACCOUNT: Relation.OWN,
     },
 }

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
@@ -16,7 +17,7 @@ from app.errors import Invalid, NotFound
 from app.i18n import LANGUAGES, STAFF_LANGUAGES
 from app.i18n import gettext as _
 from app.staff import demo, operations, queries, schemas
-from app.staff.access import ROLE_WORDS, allow, me, public, signed_in
+from app.staff.access import ROLE_WORDS, allow, client_network, me, public, signed_in
 from app.staff.permissions import Action, Role
 
 bp = Blueprint("staff", __name__)
@@ -27,6 +28,11 @@ HOME = {
     Role.AGENCY: "referrals.inbox",
     Role.ADMINISTRATOR: "reports.numbers",
 }
+
+
+MARKERS = "known"
+"""The cookie that says, unreadably, who has signed in with this browser before; it opens nothing."""
+PEOPLE_OF_A_BROWSER = 8
 
 
 @bp.get("/")
@@ -48,14 +54,34 @@ def sign_in() -> str | Response:
 def signing_in() -> Response | tuple[str, int]:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
-        staff = operations.sign_in(email, password)
+        staff = operations.sign_in(email, password, network=client_network(), markers=_markers())
     except operations.SignInRefused as refused:
         session.commit()  # or the try would not be counted
         return _sign_in_page({"email": email}, {"email": refused.sentence}), HTTPStatus.UNAUTHORIZED
     session.commit()
     login_user(staff)
     browser.permanent = True  # ends hours after the last click, also in a browser that is never closed
-    return redirect(forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER)
+    response = redirect(forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER)
+    _mark(response, operations.marker(staff.email))
+    return response
+
+
+def _markers() -> list[str]:
+    return request.cookies.get(MARKERS, "").split(".")
+
+
+def _mark(response: Response, marker: str) -> None:
+    """Let this browser show next time that it is known; a shared phone remembers the last few people."""
+    markers = [marker, *(other for other in _markers() if other and other != marker)][:PEOPLE_OF_A_BROWSER]
+    response.set_cookie(
+        MARKERS,
+        ".".join(markers),
+        max_age=timedelta(days=365),
+        path=url_for("staff.sign_in"),
+        httponly=True,
+        samesite="Lax",
+        secure=current_app.session_interface.get_cookie_secure(current_app),
+    )
 
 
 def _sign_in_page(values: dict[str, str] | None = None, errors: dict[str, str] | None = None) -> str:
@@ -66,8 +92,14 @@ def _sign_in_page(values: dict[str, str] | None = None, errors: dict[str, str] |
 @bp.post("/sign-out")
 @public("whoever is signed in may leave, also when the account was closed meanwhile")
 def sign_out() -> Response:
+    was_in = signed_in()
+    if was_in:
+        operations.sign_out(me())
+        session.commit()
     logout_user()
     browser.clear()  # phones are shared: nothing of whom was looked for stays behind
+    if was_in:
+        flash(_("You are signed out here, and on every other phone and computer."), "success")
     return redirect(url_for("staff.sign_in"), HTTPStatus.SEE_OTHER)
 
 
@@ -93,7 +125,8 @@ def set_password() -> Response | tuple[str, int]:
     except Invalid as invalid:
         return _account_page(invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
     session.commit()
-    flash(_("Your password is changed."), "success")
+    login_user(me())  # this browser stays in; every other one has to know the new password
+    flash(_("Your password is changed. Wherever else you were signed in, you have to sign in again."), "success")
     return redirect(url_for("staff.account"), HTTPStatus.SEE_OTHER)
 
 

@@ -27,7 +27,9 @@ class Entry:
     action: Action
 
 
-_MORE = Place(marked("More"), "more", "worklist.more", ("worklist.", "directory.", "reports.", "staff.", "phone."))
+_MORE = Place(
+    marked("More"), "more", "worklist.more", ("worklist.", "directory.", "reports.", "staff.", "phone.", "texting.")
+)
 _DIRECTORY = Place(marked("Directory"), "building", "directory.search", ("directory.",))
 _CARE = (
     Place(marked("Today"), "today", "worklist.today", ("worklist.today",)),
@@ -75,6 +77,12 @@ ENTRIES = (
         marked("From a package or a table"),
         "directory.imports",
         Action.IMPORT_DIRECTORY,
+    ),
+    Entry(
+        marked("How texting runs"),
+        marked("What waits, what failed and why, and what it costs"),
+        "texting.operations",
+        Action.SEE_OPERATIONS,
     ),
     Entry(marked("My account"), marked("Language and password"), "staff.account", Action.SEE_ACCOUNT),
 )

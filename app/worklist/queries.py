@@ -52,13 +52,14 @@ def item_for(staff: StaffMember, item_id: uuid.UUID) -> WorkItem | None:
 
 
 def waiting(staff: StaffMember) -> Sequence[WorkItem]:
-    """What has to be done, the person's own first within what is urgent and what is due."""
+    """What has to be done: what is pressing, then the person's own, then what is due first."""
     return session.scalars(_in_order(staff, visible_to(staff).where(WorkItem.done_at.is_(None)))).all()
 
 
 def _in_order(staff: StaffMember, work: Select[WorkItem]) -> Select[WorkItem]:
+    pressing = or_(WorkItem.urgent, WorkItem.kind.in_(PRESSING))
     return work.order_by(
-        WorkItem.urgent.desc(), case((WorkItem.owner_id == staff.id, 0), else_=1), WorkItem.due_at, WorkItem.id
+        pressing.desc(), case((WorkItem.owner_id == staff.id, 0), else_=1), WorkItem.due_at, WorkItem.id
     ).limit(MOST_SHOWN)
 
 

@@ -31,10 +31,12 @@ def why(kind: Kind, code: str, **said: str) -> str:
     if kind is Kind.CALL_INSTEAD and code.startswith(_FAILED) and code not in _BY_CODE[kind]:
         sentence = marked("Our text did not arrive: %(means)s.")
         said["means"] = _(delivery.rule(code.removeprefix(_FAILED)).means)
-    parts = [sentence] if kind is not Kind.CALL_INSTEAD or code == "silent" else [sentence, _TELL]
+    parts = [sentence] if kind is not Kind.CALL_INSTEAD or code in _NO_NEWS else [sentence, _TELL]
     return " ".join(_(part, **said) for part in parts)
 
 
+_NO_NEWS = frozenset({"silent", "asked"})
+"""Why to call somebody whom nothing new is to be told."""
 _FAILED = "text-"
 """How the codes of texts begin that did not arrive; the rest is the carrier's."""
 
@@ -83,7 +85,16 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
     Kind.READ_TEXT: {
         "unknown-number": marked("A text from a number that belongs to no patient: %(phone)s."),
         "shared-phone": marked("A text from a phone that several patients share: %(phone)s."),
+        "wrong-number": marked("The phone of %(name)s belongs to somebody else. Find out the right number."),
+        "asks-who": marked("%(name)s asks who we are. Make sure that it is the right person."),
+        "closed-question": marked("%(name)s answers a question that is closed."),
+        "maybe-stop": marked("%(name)s may have asked for no more texts and gets none. Find out what was meant."),
+        "language": marked("%(name)s asks for a language in which we have no texts."),
         "held-loop": marked("A machine seems to answer our texts to %(name)s, so they are held back. Call %(name)s."),
+    },
+    Kind.URGENT_TEXT: {
+        "unknown-number": marked("A text from an unknown number speaks of danger: %(phone)s. Call at once."),
+        "shared-phone": marked("A text from a phone that several share speaks of danger: %(phone)s. Call at once."),
     },
     Kind.CALL_INSTEAD: {
         "no-consent": marked("%(name)s has not agreed to texts."),
@@ -92,6 +103,7 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
         "sensitive": marked("Nothing about this is ever texted."),
         "no-translation": marked("We have no text in %(language)s."),
         "opted-out": marked("%(name)s texted STOP and gets no more texts."),
+        "asked": marked("%(name)s asks for a call."),
         "silent": marked("%(name)s has not answered our texts. Ask whether help came."),
     },
     Kind.CALL_AGENCY: {

@@ -53,9 +53,8 @@ def visit(town: str, browser: Browser) -> Iterator[Visit]:
     complaints: list[str] = []
 
     def visit(email: str = "", *, scripts: bool = True, **options: Any) -> Page:
-        context = browser.new_context(
-            **{"base_url": town, "viewport": PHONE, "locale": "en-US", "java_script_enabled": scripts} | options
-        )
+        kept: dict[str, Any] = {"base_url": town, "viewport": PHONE, "locale": "en-US"}
+        context = browser.new_context(java_script_enabled=scripts, **kept | options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: complaints.append(str(error.error)))

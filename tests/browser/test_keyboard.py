@@ -13,26 +13,29 @@ from tests.browser.steps import AGENCY, PASSWORD, WORKER
 
 MOST_STOPS = 400
 
-REMEMBER_WHAT_CAN_BE_REACHED = """() => {
-  const shown = it => it.checkVisibility({ visibilityProperty: true }) && it.tabIndex >= 0 && !it.disabled;
-  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")].filter(shown);
-  // Of radios with one name, one is a stop: the chosen one, else the first.
-  window.stops = all.filter(it => it.type !== "radio" || it === (
-    all.find(other => other.name === it.name && other.checked) ?? all.find(other => other.name === it.name)));
+FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]"
+
+LIST_THE_STOPS = """focusable => {
+  const all = [...document.querySelectorAll(focusable)].filter(
+    it => it.checkVisibility({ visibilityProperty: true }) && it.tabIndex >= 0 && !it.disabled);
+  // Of the radios with one name, one is a stop: the chosen one, else the first.
+  const stop = radio => all.find(it => it.name === radio.name && it.checked) ?? all.find(it => it.name === radio.name);
+  window.stops = all.filter(it => it.type !== "radio" || it === stop(it));
 }"""
 
 WHERE_IT_IS = """() => {
   const it = document.activeElement;
   if (it === document.body) return null;
-  const outlined = [it, it.closest(".choice")?.querySelector("label")].some(
-    part => part && getComputedStyle(part).outlineStyle !== "none" && parseFloat(getComputedStyle(part).outlineWidth) >= 2);
-  const { left, top, width, height } = it.getBoundingClientRect();
-  const hit = document.elementFromPoint(left + width / 2, top + height / 2);
   const whole = it.closest(".choice") ?? it;
-  return { stop: window.stops.indexOf(it), outlined, covered: !hit || !(whole.contains(hit) || hit.contains(it)), html: it.outerHTML.slice(0, 120) };
+  const outlined = [it, whole.querySelector("label")].filter(Boolean).map(part => getComputedStyle(part)).some(
+    style => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
+  const { left, top, width, height } = it.getBoundingClientRect();
+  const onTop = document.elementFromPoint(left + width / 2, top + height / 2);
+  const covered = !onTop || !(whole.contains(onTop) || onTop.contains(it));
+  return { stop: window.stops.indexOf(it), outlined, covered, html: it.outerHTML.slice(0, 120) };
 }"""
 
-NOT_REACHED = "reached => window.stops.filter((_, place) => !reached.includes(place)).map(it => it.outerHTML.slice(0, 120))"
+NOT_REACHED = "reached => window.stops.filter((it, n) => !reached.includes(n)).map(it => it.outerHTML.slice(0, 120))"
 
 
 def test_one_signs_in_and_opens_the_first_card_by_keyboard(visit: Visit) -> None:
@@ -98,7 +101,7 @@ def test_tab_reaches_every_answer_and_every_match(visit: Visit) -> None:
 
 
 def tab_through(page: Page) -> None:
-    page.evaluate(REMEMBER_WHAT_CAN_BE_REACHED)
+    page.evaluate(LIST_THE_STOPS, FOCUSABLE)
     reached, problems = [], []
     for _stop in range(MOST_STOPS):
         page.keyboard.press("Tab")

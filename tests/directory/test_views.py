@@ -132,7 +132,7 @@ def test_what_to_bring_comes_first(client: FlaskClient) -> None:
     page = client.get(f"/directory/services/{place.id}").text
     order = ("Groceries for a week", "Eastside Pantry", "Something with your address on it", "East Baltimore Street")
     assert sorted(order, key=page.index) == list(order)
-    assert "has a waiting list" in page
+    assert "Has a waiting list" in page
 
 
 @pytest.mark.usefixtures("maya")

@@ -13,7 +13,7 @@ from app.directory import operations as directory
 from app.directory.codes import CapacityStatus, ServiceStatus
 from app.directory.models import Service
 from app.events import ServicesChanged, publish
-from app.loop import operations
+from app.loop import operations, reading
 from app.loop.models import Question
 from app.matching.models import Bearing, Listing, PastOffer
 from app.messaging import operations as messaging
@@ -462,7 +462,7 @@ def test_of_two_patients_on_one_phone_nobody_is_guessed(ana: Patient, maya: Staf
 def test_reading_a_text_twice_answers_once(ana: Patient, served: Referral, session: Db) -> None:
     inbound = text_from(phone_of(ana), "2")
     before = texts_to(ana)
-    operations.read(inbound)
+    reading.read(inbound)
     assert texts_to(ana) == before
     assert len(session.scalars(select(Transition).where(Transition.referral_id == served.id)).all()) == 3
 
@@ -598,3 +598,17 @@ def test_a_phone_is_asked_one_thing_at_a_time(ana: Patient, referral: Referral, 
     agency_says(referral, Status.COMPLETED)
     asked = session.scalars(select(Question).where(Question.phone == phone_of(ana), Question.closed_at.is_(None))).all()
     assert len(asked) == 1
+
+
+def test_a_new_spoken_consent_takes_an_earlier_stop_back(ana: Patient, referral: Referral, maya: StaffMember) -> None:
+    text_from(phone_of(ana), "STOP")
+    patients.record_consent(ana, ConsentKind.TEXT, given=True, how="spoken", language="es", by=maya)
+    agency_says(referral, Status.ACCEPTED)
+    assert waiting_for(ana)[-1] == "referral-accepted"
+
+
+def test_a_phone_that_the_carrier_has_stopped_is_called(ana: Patient, referral: Referral) -> None:
+    messaging.suppress(phone_of(ana), source="carrier")
+    assert not patient_queries.has_consent(ana.id, ConsentKind.TEXT)
+    agency_says(referral, Status.ACCEPTED)
+    assert Kind.CALL_INSTEAD in open_work(referral.id)

@@ -87,7 +87,7 @@ def test_only_the_patients_team_sees_matches(client: FlaskClient, worker: StaffM
     path = f"needs/{need.id}/matches"
     assert get(client, path, None)[0] == 401
     assert get(client, path, make_staff(Role.AGENCY))[0] == 403
-    assert get(client, path, make_staff())[0] == 404
+    assert get(client, path, make_staff())[0] == 403
     assert get(client, f"needs/{uuid.uuid4()}/matches", worker)[0] == 404
 
 

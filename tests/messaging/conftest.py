@@ -27,6 +27,7 @@ TABLES = (
     "sms_inbound",
     "sms_suppression",
     "sms_pause",
+    "sms_pace",
     "sms_console_text",
     "procrastinate_periodic_defers",
     "procrastinate_jobs",

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
+from app import jobs as queue
 from app.db import session as the_session
 from app.messaging import delivery, jobs, operations, queries
 from app.messaging.delivery import ANSWER
@@ -29,6 +30,21 @@ def arrived() -> list[str]:
 def sweep_lost_replies() -> None:
     jobs.sweep_lost_replies(timestamp=0)
     the_session.commit()
+
+
+def test_a_sweep_that_died_with_its_worker_is_put_back_beside_the_next_one(committed: scoped_session[Session]) -> None:
+    for status in ("doing", "todo"):
+        committed.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status) "
+                "VALUES ('default', 'jobs.rescue', 'jobs.rescue', CAST(:status AS procrastinate_job_status))"
+            ),
+            {"status": status},
+        )
+    committed.commit()
+    assert queue.put_back_abandoned() == 1
+    committed.commit()
+    assert committed.scalars(text("SELECT status FROM procrastinate_jobs")).all() == ["todo", "todo"]
 
 
 def test_case_10_after_a_stop_with_three_texts_queued_only_its_confirmation_leaves(

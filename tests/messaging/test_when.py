@@ -273,3 +273,26 @@ def test_case_30_of_ten_thousand_the_answers_go_first_and_nothing_expires_unseen
     expired = committed.scalar(text("SELECT count(*) FROM sms_message WHERE state = 'expired'"))
     assert expired == 4
     assert sum(isinstance(fact, TextEnded) and fact.state == "expired" for fact in facts) == 4
+
+
+def test_case_30_the_provider_gets_no_more_than_the_sender_may_send_and_answers_overtake(
+    app: Flask, provider: Provider, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.extensions, "settings", replace(app.extensions["settings"], segments_per_second=1.0))
+    start = clock.now()
+    with clock.held_at(start):
+        for n in range(100):
+            write(f"reminder {n}", to=f"+1410555{n:04}")
+    sent = []
+    for second in range(0, 60, 3):
+        if second == 30:
+            with clock.held_at(start + timedelta(seconds=second)):
+                write("answer", priority=ANSWER)
+        work_at(start + timedelta(seconds=second))
+        sent.append(len(provider.twilio.texts))
+    ahead = jobs.AHEAD.total_seconds()
+    assert all(3 * turn <= count <= 3 * turn + ahead + 2 for turn, count in enumerate(sent))
+    assert provider.twilio.bodies().index("answer") == sent[9]
+    the_session.rollback()
+    woken = "SELECT count(*) FROM procrastinate_jobs WHERE scheduled_at IS NOT NULL"
+    assert 1 <= the_session.execute(text(woken)).scalar_one() <= len(sent)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session, scoped_session
 
@@ -38,6 +39,14 @@ def test_the_password_can_be_changed(session: Db, client: FlaskClient, maya: Sta
     assert operations.sign_in(maya.email, "a harbor at night") == maya
     with pytest.raises(operations.SignInRefused):
         operations.sign_in(maya.email, PASSWORD)
+
+
+def test_a_new_password_ends_every_other_session(app: Flask, client: FlaskClient, maya: StaffMember) -> None:
+    other = app.test_client()
+    sign_in(other, maya)
+    follow(client, client.post("/account/password", data={"old": PASSWORD, "new": "a harbor at night"}))
+    assert other.get("/today").location.startswith("/sign-in")
+    assert client.get("/today").status_code == 200
 
 
 @pytest.mark.parametrize(

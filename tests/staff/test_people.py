@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
@@ -86,6 +87,21 @@ def test_an_account_is_closed_and_opened_again(session: Db, client: FlaskClient)
     follow(client, client.post(f"/people/{thu.id}/active", data={"active": "yes"}))
     session.expire_all()
     assert thu.active
+
+
+@pytest.mark.usefixtures("grace")
+def test_what_closing_an_account_ends_does_not_come_back(session: Db, app: Flask, client: FlaskClient) -> None:
+    thu = make_staff(name="Thu Pham")
+    token = operations.issue_token(thu)
+    session.commit()
+    browser = app.test_client()
+    sign_in(browser, thu)
+    for active in ("no", "yes"):
+        client.post(f"/people/{thu.id}/active", data={"active": active})
+    session.expire_all()
+    assert thu.active
+    assert browser.get("/today").status_code == 302
+    assert queries.staff_by_token(token) is None
 
 
 def test_nobody_closes_their_own_account(client: FlaskClient, grace: StaffMember) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, scoped_session
 from werkzeug.test import TestResponse
 
 from app import clock
-from app.staff import operations
+from app.db import session as the_session
+from app.staff import access, operations, views
 from app.staff.models import SignInFailure, StaffMember
 from app.staff.permissions import Role
 from tests.factories import PASSWORD, make_staff, sign_in
@@ -71,7 +75,94 @@ def test_wrong_tries_are_forgotten_when_they_no_longer_count(session: Db, client
     with clock.held_at(clock.now() - operations.TRIES_WITHIN):
         try_to(client, "wrong", email="somebody@example.test")
     try_to(client, "wrong")
-    assert session.scalar(select(func.count()).select_from(SignInFailure)) == 1
+    assert session.scalar(select(func.count()).select_from(SignInFailure)) == 2, "of the account, and of the network"
+
+
+def spray(client: FlaskClient, tries: int, **more: Any) -> TestResponse:
+    """One wrong password for each of many accounts, and what the last of them got."""
+    for number in range(tries):
+        response = client.post("/sign-in", data={"email": f"{number}@example.test", "password": "wrong"}, **more)
+    return response
+
+
+@pytest.mark.usefixtures("maya")
+def test_one_network_cannot_try_every_account(app: Flask, client: FlaskClient) -> None:
+    assert "do not belong together" in spray(client, operations.TRIES_OF_A_NETWORK).text
+    assert "wait 15 minutes" in try_to(client).text
+    elsewhere = app.test_client()
+    elsewhere.environ_base["REMOTE_ADDR"] = "8.8.8.8"
+    assert try_to(elsewhere).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("peer", "says", "network"),
+    [
+        ("8.8.8.8", "", "8.8.8.8"),
+        ("8.8.8.8", "9.9.9.9", "8.8.8.8"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "1.1.1.1, 9.9.9.9", "9.9.9.9"),
+        ("10.0.0.7", "9.9.9.9", "9.9.9.9"),
+        ("10.0.0.7", "nonsense", "10.0.0.7"),
+        ("", "", ""),
+        ("2a00:1450:4001:81b::200e", "", "2a00:1450:4001:81b::/64"),
+        ("::ffff:8.8.8.8", "", "8.8.8.8"),
+    ],
+)
+def test_a_network_is_what_a_client_cannot_choose(app: Flask, peer: str, says: str, network: str) -> None:
+    asked = {"environ_base": {"REMOTE_ADDR": peer}, "headers": {"X-Forwarded-For": says}}
+    with app.test_request_context("/sign-in", **asked):
+        assert access.client_network() == network
+
+
+@pytest.mark.usefixtures("maya")
+def test_a_stranger_who_guesses_does_not_lock_out_the_person(app: Flask, client: FlaskClient) -> None:
+    assert try_to(client).status_code == 303
+    client.post("/sign-out")
+    stranger = app.test_client()
+    for _ in range(operations.TRIES):
+        try_to(stranger, "wrong")
+    spray(stranger, operations.TRIES_OF_A_NETWORK)
+    assert "wait 15 minutes" in try_to(stranger).text
+    assert try_to(client).status_code == 303
+
+
+@pytest.mark.usefixtures("maya")
+def test_a_browser_that_is_known_has_five_tries_too(client: FlaskClient) -> None:
+    try_to(client)
+    client.post("/sign-out")
+    for _ in range(operations.TRIES):
+        assert "do not belong together" in try_to(client, "wrong").text
+    assert "wait 15 minutes" in try_to(client).text
+
+
+@pytest.mark.usefixtures("maya")
+def test_a_browser_is_known_for_the_people_who_signed_in_with_it(client: FlaskClient) -> None:
+    make_staff(email="thu@example.test")
+    try_to(client)
+    client.post("/sign-out")
+    try_to(client, email="thu@example.test")
+    kept = client.get_cookie(views.MARKERS, path="/sign-in")
+    assert kept is not None
+    assert kept.http_only
+    assert kept.value.split(".") == [operations.marker(f"{who}@example.test") for who in ("thu", "maya")]
+
+
+def test_tries_at_the_same_moment_are_counted_one_after_the_other(app: Flask) -> None:
+    """On connections of their own: what they write is committed, and taken away in the end."""
+    who = {"email": "parallel@example.test", "password": "wrong"}
+
+    def attempt(_number: int) -> str:
+        return app.test_client().post("/sign-in", data=who, environ_base={"REMOTE_ADDR": "9.9.9.9"}).text
+
+    try:
+        with ThreadPoolExecutor(10) as threads:
+            answers = list(threads.map(attempt, range(10)))
+    finally:
+        with app.app_context():
+            the_session.execute(delete(SignInFailure))
+            the_session.commit()
+    assert sum("do not belong together" in answer for answer in answers) == operations.TRIES
+    assert sum("wait 15 minutes" in answer for answer in answers) == 10 - operations.TRIES
 
 
 @pytest.mark.usefixtures("maya")
@@ -128,8 +219,26 @@ def test_signing_out_leaves_nothing_behind(client: FlaskClient, maya: StaffMembe
         cookie["found"] = ["somebody who was looked for"]
     assert client.post("/sign-out").location == "/sign-in"
     with client.session_transaction() as cookie:
-        assert not cookie
+        assert set(cookie) == {"_flashes"}
+    assert "on every other phone" in client.get("/sign-in").text
     assert client.get("/account").status_code == 302
+
+
+def test_signing_out_ends_the_sessions_on_every_phone(app: Flask, client: FlaskClient, maya: StaffMember) -> None:
+    other = app.test_client()
+    sign_in(client, maya)
+    sign_in(other, maya)
+    assert other.get("/today").status_code == 200
+    client.post("/sign-out")
+    assert other.get("/today").location.startswith("/sign-in")
+    assert try_to(other).status_code == 303
+    assert other.get("/today").status_code == 200
+
+
+def test_a_session_from_before_sessions_were_numbered_opens_nothing(client: FlaskClient, maya: StaffMember) -> None:
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = str(maya.id)
+    assert client.get("/today").status_code == 302
 
 
 def test_closing_an_account_signs_out_at_the_next_click(session: Db, client: FlaskClient, maya: StaffMember) -> None:

@@ -67,6 +67,20 @@ def test_a_revoked_token_opens_nothing(session: Db, client: FlaskClient, maya: S
     assert client.get(NUMBERS, headers=bearer(token)).status_code == 401
 
 
+def test_the_command_revokes_all_tokens_of_a_person(app: Flask, client: FlaskClient, maya: StaffMember) -> None:
+    tokens = [operations.issue_token(maya) for _ in range(2)]
+    kept = operations.issue_token(make_staff())
+    done = app.test_cli_runner().invoke(args=["staff", "revoke", "maya@example.test"])
+    assert done.output == "2 tokens revoked.\n"
+    assert [client.get(NUMBERS, headers=bearer(token)).status_code for token in [*tokens, kept]] == [401, 401, 200]
+
+
+def test_nobody_has_tokens_to_revoke(app: Flask, session: Db) -> None:  # noqa: ARG001  rows need a transaction
+    refused = app.test_cli_runner().invoke(args=["staff", "revoke", "nobody@example.test"])
+    assert refused.exit_code == 1
+    assert "Nobody has the address" in refused.output
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic bWF5YTp4", "nonsense"])
 def test_nothing_else_is_a_token(client: FlaskClient, header: str) -> None:
     response = client.get(NUMBERS, headers={"Authorization": header})

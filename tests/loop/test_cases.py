@@ -1,0 +1,594 @@
+"""The acceptance cases of reading, against the real database: a text arrives, and this is what becomes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, scoped_session
+
+from app import clock, i18n
+from app.db import session as the_session
+from app.loop import operations
+from app.loop.models import Question
+from app.messaging import operations as messaging
+from app.messaging import queries as messages
+from app.messaging.delivery import State
+from app.messaging.models import Inbound, Message
+from app.patients import operations as patients
+from app.patients import queries as patient_queries
+from app.patients.models import ConsentKind, Patient
+from app.referrals.closing import Closure, Says
+from app.referrals.lifecycle import Status
+from app.referrals.models import PatientReport, Referral
+from app.staff.models import StaffMember
+from app.worklist.kinds import Kind
+from app.worklist.models import WorkItem
+from tests.factories import make_need, make_patient, make_referral, make_service_at_location, make_staff
+from tests.loop.steps import agency_says, open_work, phone_of, text_from, texts_to, waiting_for
+
+Db = scoped_session[Session]
+
+STRANGER = "+14435550999"
+TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
+MOST_OF_A_TEXT = 1600
+
+
+@pytest.fixture
+def maya(session: Db) -> StaffMember:
+    del session  # only its transaction is wanted
+    return make_staff()
+
+
+@pytest.fixture
+def ana(maya: StaffMember) -> Patient:
+    return make_patient(maya)
+
+
+@pytest.fixture
+def accepted(ana: Patient) -> Referral:
+    """Ana has been told that it was accepted and how to answer 1, 2 and 3."""
+    return make_referral(make_need(ana), status=Status.ACCEPTED)
+
+
+@pytest.fixture
+def served(accepted: Referral) -> Referral:
+    """Ana has been asked: “Did you get help?”"""
+    agency_says(accepted, Status.COMPLETED)
+    return accepted
+
+
+def work(kind: Kind) -> list[WorkItem]:
+    return list(the_session.scalars(select(WorkItem).where(WorkItem.kind == kind, WorkItem.done_at.is_(None))))
+
+
+def last_text_to(phone: str) -> Message:
+    return the_session.scalars(
+        select(Message).where(Message.phone == phone).order_by(Message.position.desc()).limit(1)
+    ).one()
+
+
+def all_left(phone: str) -> None:
+    """What was written has gone out by now."""
+    for number, text in enumerate(the_session.scalars(select(Message).where(Message.phone == phone))):
+        if text.state is State.QUEUED:
+            text.sid = f"SM{number}{text.id.hex}"
+            text.state, text.accepted_at = State.ACCEPTED, clock.now()
+    the_session.flush()
+
+
+# 11 and 13: no more texts, and texts again
+
+
+@pytest.mark.parametrize(
+    "word", ["PARAR", "توقف", "停止", "ыещз", "dejen de mandar", "CANCEL", "🛑", "CTOП", "no me manden más por favor"]
+)
+def test_case_11_stop_in_any_language_suppresses_and_the_referral_goes_on(
+    ana: Patient, served: Referral, word: str
+) -> None:
+    text_from(phone_of(ana), word)
+    assert messages.is_suppressed(phone_of(ana))
+    assert not patient_queries.has_consent(ana.id, ConsentKind.TEXT)
+    assert waiting_for(ana) == ["opted-out"]
+    assert served.patient_says is None
+
+
+def test_case_11_staff_are_told_and_call_instead(ana: Patient, accepted: Referral) -> None:
+    text_from(phone_of(ana), "ya no me manden mensajes")
+    assert open_work(accepted.id) == {Kind.CALL_INSTEAD}
+    assert accepted.status is Status.ACCEPTED
+
+
+@pytest.mark.parametrize(("language", "word"), [("vi", "DUNG"), ("zh-Hans", "不要")])
+def test_case_11_what_may_be_a_stop_is_one_and_is_asked_about(maya: StaffMember, language: str, word: str) -> None:
+    linh = make_patient(maya, language=language)
+    make_referral(make_need(linh), status=Status.ACCEPTED)
+    text_from(phone_of(linh), word)
+    assert messages.is_suppressed(phone_of(linh))
+    assert waiting_for(linh) == ["opted-out-perhaps"]
+    assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["maybe-stop"]
+
+
+@pytest.mark.parametrize("word", ["START", "UNSTOP", "empezar"])
+def test_case_13_only_start_lifts_a_stop(ana: Patient, served: Referral, word: str) -> None:
+    del served
+    text_from(phone_of(ana), "STOP")
+    text_from(phone_of(ana), word)
+    assert not messages.is_suppressed(phone_of(ana))
+    assert waiting_for(ana)[-1] == "opted-in"
+
+
+@pytest.mark.parametrize("word", ["YES", "sí", "hello", "1", "AYUDA", "gracias", "llámame", "english"])
+def test_case_13_anything_else_is_kept_and_not_answered(ana: Patient, served: Referral, word: str) -> None:
+    text_from(phone_of(ana), "STOP")
+    arrived = text_from(phone_of(ana), word)
+    assert messages.is_suppressed(phone_of(ana))
+    assert arrived.processed_at is not None
+    assert texts_to(ana)[-1] == "opted-out"
+    assert served.patient_says is None
+
+
+def test_case_13_what_an_opted_out_person_says_is_put_in_front_of_staff(ana: Patient) -> None:
+    text_from(phone_of(ana), "STOP")
+    text_from(phone_of(ana), "hello")
+    assert [item.patient_id for item in work(Kind.READ_TEXT)] == [ana.id]
+
+
+def test_case_13_yes_lifts_nothing_although_the_carrier_takes_it_for_start(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "STOP")
+    text_from(phone_of(ana), "Yes.", opt_out="START")
+    assert messages.is_suppressed(phone_of(ana))
+    assert served.patient_says is None
+
+
+def test_yes_that_the_carrier_takes_for_start_answers_the_question(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "YES", opt_out="START")
+    assert served.patient_says is Says.GOT_HELP
+
+
+# 14: a number nobody knows
+
+
+def test_case_14_an_unknown_number_is_read_by_a_person_and_answered_once(session: Db, ana: Patient) -> None:
+    for body in ("is this the clinic?", "hello?"):
+        text_from(STRANGER, body)
+    assert [(item.team_id, item.patient_id) for item in work(Kind.READ_TEXT)] == [(None, None)] * 2
+    texts = session.scalars(select(Message).where(Message.phone == STRANGER)).all()
+    assert [text.template for text in texts] == ["unknown-number"]
+    assert ana.given_name not in texts[0].body
+    assert session.scalars(select(Inbound.result)).all() == ["unknown-number"] * 2
+
+
+def test_case_14_its_cry_for_help_pages_everybody(session: Db) -> None:
+    with clock.held_at(TUESDAY):
+        text_from(STRANGER, "he hit me")
+    (item,) = work(Kind.URGENT_TEXT)
+    assert (item.urgent, item.team_id, item.due_at) == (True, None, TUESDAY + timedelta(minutes=1))
+    assert session.scalars(select(Message.template)).all() == ["urgent"]
+
+
+@pytest.mark.parametrize("word", ["STOP", "wrong number", "no me manden mensajes"])
+def test_case_14_its_stop_is_heeded_in_silence(session: Db, word: str) -> None:
+    text_from(STRANGER, word)
+    assert messages.is_suppressed(STRANGER)
+    assert not session.scalars(select(Message)).all()
+
+
+# 15: several patients on one phone
+
+
+def test_case_15_who_was_asked_has_answered(ana: Patient, maya: StaffMember, served: Referral) -> None:
+    make_patient(maya, given_name="Luis", phone=phone_of(ana))
+    assert text_from(phone_of(ana), "1").recipient == ana.id
+    assert served.closure is Closure.CONFIRMED
+
+
+@pytest.mark.parametrize("body", ["1", "sí", "estado", "llámame", "english", "numero"])
+def test_case_15_when_nobody_was_asked_nobody_is_guessed(ana: Patient, maya: StaffMember, body: str) -> None:
+    make_patient(maya, given_name="Luis", phone=phone_of(ana))
+    arrived = text_from(phone_of(ana), body)
+    assert arrived.recipient is None
+    assert [(item.team_id, item.patient_id) for item in work(Kind.READ_TEXT)] == [(ana.team_id, None)]
+    assert ana.language == "es"
+
+
+def test_case_15_both_are_never_asked_at_once(ana: Patient, maya: StaffMember, accepted: Referral) -> None:
+    luis = make_patient(maya, given_name="Luis", phone=phone_of(ana))
+    of_luis = make_referral(make_need(luis), status=Status.ACCEPTED)
+    assert waiting_for(ana) == ["referral-accepted", "referral-accepted-no-question"]
+    all_left(phone_of(ana))
+    text_from(phone_of(ana), "1")
+    assert (accepted.patient_says, of_luis.patient_says) == (Says.GOT_HELP, None)
+
+
+# 16: one number means one thing
+
+
+@pytest.fixture
+def two_accepted(ana: Patient, accepted: Referral) -> tuple[Referral, Referral]:
+    other = make_referral(make_need(ana, "transport"), make_service_at_location(needs=["transport"]))
+    agency_says(other, Status.ACCEPTED)
+    return accepted, other
+
+
+def test_case_16_of_two_questions_one_is_open_and_has_the_numbers(
+    ana: Patient, two_accepted: tuple[Referral, Referral], session: Db
+) -> None:
+    assert len(session.scalars(select(Question).where(Question.closed_at.is_(None))).all()) == 1
+    assert "1" not in last_text_to(phone_of(ana)).body
+    text_from(phone_of(ana), "1")
+    assert [referral.patient_says for referral in two_accepted] == [Says.GOT_HELP, None]
+
+
+def test_case_16_the_same_answer_twice_is_not_the_answer_to_what_is_asked_next(
+    ana: Patient, two_accepted: tuple[Referral, Referral]
+) -> None:
+    text_from(phone_of(ana), "1")
+    again = text_from(phone_of(ana), "1")  # before the next question has left
+    assert again.result == "repeated"
+    assert two_accepted[1].patient_says is None
+    all_left(phone_of(ana))
+    text_from(phone_of(ana), "1")
+    assert two_accepted[1].patient_says is Says.GOT_HELP
+
+
+@pytest.mark.parametrize("again", ["1", "1.", "sí"])
+def test_case_16_a_second_1_has_no_effect(ana: Patient, served: Referral, session: Db, again: str) -> None:
+    text_from(phone_of(ana), "1")
+    before = texts_to(ana)
+    text_from(phone_of(ana), again)
+    assert texts_to(ana) == before
+    assert len(session.scalars(select(PatientReport).where(PatientReport.referral_id == served.id)).all()) == 1
+    assert not work(Kind.READ_TEXT)
+
+
+def test_case_16_a_second_2_does_not_say_why(ana: Patient, served: Referral) -> None:
+    for _twice in range(2):
+        text_from(phone_of(ana), "2")
+    assert (served.patient_says, served.barrier) == (Says.NOT_YET, None)
+
+
+def test_case_16_another_answer_to_a_closed_question_goes_to_staff_and_says_so(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "1")
+    text_from(phone_of(ana), "2")
+    assert served.patient_says is Says.GOT_HELP
+    assert waiting_for(ana)[-1] == "closed-question"
+    assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["closed-question"]
+
+
+@pytest.mark.parametrize("number", ["4", "9", "nueve"])
+def test_case_16_an_answer_that_was_not_offered_goes_to_staff(ana: Patient, served: Referral, number: str) -> None:
+    text_from(phone_of(ana), number)
+    assert served.patient_says is None
+    assert [item.patient_id for item in work(Kind.READ_TEXT)] == [ana.id]
+
+
+def test_yes_and_no_answer_a_question_that_asks_so(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "todavía no")
+    assert served.patient_says is Says.NOT_YET
+    assert texts_to(ana)[-1] == "ask-barrier"
+    text_from(phone_of(ana), "sí")  # no answer to “why?”
+    assert served.barrier is None
+
+
+def test_yes_to_the_news_of_the_acceptance_is_asked_about_before_it_counts(ana: Patient, accepted: Referral) -> None:
+    text_from(phone_of(ana), "sí")
+    assert accepted.patient_says is None
+    assert waiting_for(ana)[-1] == "ask-got-help"
+    text_from(phone_of(ana), "sí")
+    assert accepted.patient_says is Says.GOT_HELP
+
+
+# 17: languages
+
+
+@pytest.mark.parametrize(("word", "says"), [("네", Says.GOT_HELP), ("да", Says.GOT_HELP), ("sim", Says.GOT_HELP)])
+def test_case_17_a_reply_in_another_language_counts_and_asks_once_to_switch(
+    ana: Patient, served: Referral, word: str, says: Says
+) -> None:
+    text_from(phone_of(ana), word)
+    assert served.patient_says is says
+    assert waiting_for(ana)[-2:] == ["thanks-got-help", "language-offer"]
+    assert ana.language == "es"
+    text_from(phone_of(ana), "2")
+    text_from(phone_of(ana), word)
+    assert texts_to(ana).count("language-offer") == 1
+    assert ana.language == "es"
+
+
+def test_case_17_the_offer_is_in_both_languages(ana: Patient, served: Referral) -> None:
+    del served
+    text_from(phone_of(ana), "네")
+    here, there = last_text_to(phone_of(ana)).body.split("\n")
+    assert here == i18n.sms("language-offer", "ko", network="Loopline", phone="410-555-0100")
+    assert there == i18n.sms("language-offer-here", "es")
+
+
+def test_case_17_1_switches(ana: Patient, served: Referral) -> None:
+    del served
+    text_from(phone_of(ana), "네")
+    all_left(phone_of(ana))
+    text_from(phone_of(ana), "1")
+    assert ana.language == "ko"
+    assert (last_text_to(phone_of(ana)).template, last_text_to(phone_of(ana)).language) == ("language-changed", "ko")
+
+
+def test_case_17_an_offer_waits_while_something_else_is_asked(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "아니요")
+    asked = operations.open_question(phone_of(ana))
+    assert asked is not None
+    assert (asked.asks, served.patient_says) == (operations.BARRIER, Says.NOT_YET)
+    assert "language-offer" not in texts_to(ana)
+
+
+def test_an_offer_nobody_answers_keeps_no_other_question_back_for_long(ana: Patient, maya: StaffMember) -> None:
+    del maya
+    with clock.held_at(TUESDAY):
+        text_from(phone_of(ana), "도움")
+        assert waiting_for(ana) == ["help", "language-offer"]
+    with clock.held_at(TUESDAY + timedelta(hours=25)):
+        make_referral(make_need(ana), status=Status.ACCEPTED)
+        asked = operations.open_question(phone_of(ana))
+    assert asked is not None
+    assert asked.asks == operations.GOT_HELP
+
+
+@pytest.mark.parametrize("word", ["english", "INGLÉS"])
+def test_who_names_a_language_gets_it(ana: Patient, served: Referral, word: str) -> None:
+    text_from(phone_of(ana), word)
+    assert ana.language == "en"
+    assert last_text_to(phone_of(ana)).body == "Loopline: From now on we text you in this language."
+    text_from(phone_of(ana), "1")
+    assert served.patient_says is Says.GOT_HELP
+
+
+def test_who_asks_for_another_language_is_asked_which(ana: Patient) -> None:
+    text_from(phone_of(ana), "idioma")
+    assert (waiting_for(ana), ana.language) == (["language-which"], "es")
+
+
+def test_a_language_we_have_no_texts_in_is_not_promised(ana: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(i18n._catalogs, ("patient", "hmn"))
+    text_from(phone_of(ana), "hmoob")
+    assert ana.language == "es"
+    assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["language"]
+
+
+# 18: digits
+
+
+@pytest.mark.parametrize("body", ["１", "١", "१", "①", "1️⃣", "1.", " 1\u200f", "uno", "one"])
+def test_case_18_a_digit_is_the_first_answer(ana: Patient, served: Referral, body: str) -> None:
+    text_from(phone_of(ana), body)
+    assert served.closure is Closure.CONFIRMED
+
+
+@pytest.mark.parametrize("body", ["11", "1 or 2?", "I got 1 box", "1 nadie abrió"])
+def test_case_18_what_only_holds_a_digit_is_for_a_person(ana: Patient, served: Referral, body: str) -> None:
+    text_from(phone_of(ana), body)
+    assert served.patient_says is None
+    assert [item.patient_id for item in work(Kind.READ_TEXT)] == [ana.id]
+    assert waiting_for(ana)[-1] == "not-understood"
+
+
+# 19 and 20: what is no answer
+
+
+NO_ANSWERS = ["Liked “Reply 1 when you got help”", "👍", "ok", "gracias", "😢", "Do Not Disturb While Driving is on."]
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_case_19_nobody_answers_a_machine_or_a_thumb(ana: Patient, served: Referral, body: str) -> None:
+    before = texts_to(ana)
+    text_from(phone_of(ana), body)
+    assert served.patient_says is None
+    assert texts_to(ana) == before
+    assert not work(Kind.READ_TEXT)
+    assert operations.open_question(phone_of(ana)) is not None
+
+
+def test_case_19_a_picture_without_words_is_kept_and_shown_to_a_person(
+    ana: Patient, served: Referral, session: Db
+) -> None:
+    for _twice in range(2):
+        text_from(phone_of(ana), "")
+    assert served.patient_says is None
+    assert len(work(Kind.READ_TEXT)) == 2
+    assert texts_to(ana).count("not-understood") == 1
+    assert session.scalars(select(Inbound.meaning)).all() == ["empty"] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("a" * (MOST_OF_A_TEXT + 1), "a" * (MOST_OF_A_TEXT + 1)),
+        ("parte " * 300, "parte " * 300),
+        ("", ""),
+        ("nul \x00 nul", "nul \ufffd nul"),
+        ("\u202e1 odnes", "\u202e1 odnes"),
+        ("casa 🏚️🏳️‍🌈", "casa 🏚️🏳️‍🌈"),
+        ("half \ud83d", "half \ufffd"),
+    ],
+)
+def test_case_20_a_strange_text_is_kept_and_shown_to_a_person(
+    ana: Patient, served: Referral, body: str, kept: str
+) -> None:
+    arrived = text_from(phone_of(ana), body)
+    assert arrived.body == kept
+    assert served.patient_says is None
+    assert [item.inbound_id for item in work(Kind.READ_TEXT)] == [arrived.id]
+
+
+# 24: somebody else's number
+
+
+@pytest.mark.parametrize("body", ["wrong number", "numero equivocado", "不是我", "не тот номер", "not me"])
+def test_case_24_a_wrong_number_is_texted_no_more_and_belongs_to_nobody(
+    ana: Patient, accepted: Referral, session: Db, body: str
+) -> None:
+    phone = phone_of(ana)
+    text_from(phone, body)
+    assert messages.is_suppressed(phone)
+    assert not patient_queries.patients_with_phone(phone)
+    assert ana.phones == []
+    assert operations.open_question(phone) is None
+    (item,) = work(Kind.READ_TEXT)
+    assert (item.patient_id, item.detail["why"]) == (ana.id, "wrong-number")
+    text = session.scalars(select(Message).where(Message.phone == phone, Message.state == State.QUEUED)).one()
+    assert (text.template, text.recipient) == ("wrong-number", None)
+    assert not any(word in text.body for word in ("Loopline", "solicitud", "Ana"))
+    assert accepted.status is Status.ACCEPTED
+
+
+def test_case_24_the_patient_has_not_withdrawn_anything(ana: Patient) -> None:
+    text_from(phone_of(ana), "wrong number")
+    assert patient_queries.has_consent(ana.id, ConsentKind.TEXT)
+    assert patient_queries.reach(ana).why_not == "no-phone"
+
+
+def test_case_24_the_new_owner_sees_nothing_of_the_old_thread(
+    ana: Patient, maya: StaffMember, served: Referral
+) -> None:
+    phone = phone_of(ana)
+    text_from(phone, "número equivocado")
+    zoe = make_patient(maya, given_name="Zoe", phone=phone)
+    arrived = text_from(phone, "1")
+    assert served.patient_says is None
+    assert arrived.recipient == zoe.id
+    hers, before = ({line.body for line in messages.conversation(one.id)} for one in (zoe, ana))
+    assert "1" in hers
+    assert not hers & before
+
+
+def test_case_24_an_answer_from_a_phone_that_was_changed_meanwhile_is_nobodys(
+    ana: Patient, maya: StaffMember, served: Referral
+) -> None:
+    """A phone passed on within a family: the question was for the one who had it before."""
+    phone = phone_of(ana)
+    patients.unlink_phone(phone)
+    luis = make_patient(maya, given_name="Luis", phone=phone)
+    assert text_from(phone, "1").recipient == luis.id
+    assert served.patient_says is None
+
+
+def test_case_24_all_who_share_the_phone_lose_it(ana: Patient, maya: StaffMember) -> None:
+    luis = make_patient(maya, given_name="Luis", phone=phone_of(ana))
+    text_from(phone_of(ana), "wrong number")
+    assert {item.patient_id for item in work(Kind.READ_TEXT)} == {ana.id, luis.id}
+
+
+@pytest.mark.parametrize("body", ["who is this?", "¿Quién es?"])
+def test_case_24_who_only_asks_who_we_are_is_told_and_stays(ana: Patient, body: str) -> None:
+    text_from(phone_of(ana), body)
+    assert waiting_for(ana) == ["help"]
+    assert ana.phones
+    assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["asks-who"]
+
+
+# 32: danger
+
+
+@pytest.mark.parametrize(
+    ("language", "body"), [("en", "he hit me"), ("es", "quiero morirme"), ("zh-Hans", "自杀"), ("es", "he hit me")]
+)
+def test_case_32_somebody_is_paged_within_a_minute_and_the_text_is_safe(
+    maya: StaffMember, language: str, body: str
+) -> None:
+    patient = make_patient(maya, language=language)
+    with clock.held_at(TUESDAY):
+        text_from(phone_of(patient), body)
+    (item,) = work(Kind.URGENT_TEXT)
+    assert (item.urgent, item.owner_id, item.due_at) == (True, maya.id, TUESDAY + timedelta(minutes=1))
+    text = last_text_to(phone_of(patient))
+    assert (text.template, text.language, text.priority) == ("urgent", language, 20)
+    assert "911" in text.body
+    assert "988" in text.body
+
+
+@pytest.mark.parametrize("body", ["he hit me. STOP", "me golpea, no me manden mensajes", "STOP he hit me"])
+def test_case_32_a_stop_inside_is_honored_with_one_text_that_also_says_where_help_is(ana: Patient, body: str) -> None:
+    text_from(phone_of(ana), body)
+    assert messages.is_suppressed(phone_of(ana))
+    assert [item.patient_id for item in work(Kind.URGENT_TEXT)] == [ana.id]
+    assert waiting_for(ana) == ["opted-out-urgent"]
+    assert "988" in last_text_to(phone_of(ana)).body
+
+
+def test_case_32_who_has_opted_out_is_called_and_not_texted(ana: Patient) -> None:
+    text_from(phone_of(ana), "STOP")
+    text_from(phone_of(ana), "me golpea")
+    assert len(work(Kind.URGENT_TEXT)) == 1
+    assert waiting_for(ana) == ["opted-out"]
+
+
+def test_case_32_who_must_not_be_texted_is_called_and_not_texted(ana: Patient, maya: StaffMember) -> None:
+    patients.set_safe_contact(ana, text_nothing=True, voicemail_ok=False, note="", by=maya)
+    text_from(phone_of(ana), "he hit me")
+    assert len(work(Kind.URGENT_TEXT)) == 1
+    assert waiting_for(ana) == []
+
+
+def test_case_32_a_cry_for_help_answers_no_question(ana: Patient, served: Referral) -> None:
+    text_from(phone_of(ana), "no, me golpea")
+    assert served.patient_says is None
+    assert operations.open_question(phone_of(ana)) is not None
+
+
+# What else people ask
+
+
+@pytest.mark.parametrize(
+    ("steps", "template"),
+    [
+        ([], "status-sent"),
+        ([(Status.ACCEPTED, "")], "status-accepted"),
+        ([(Status.ACCEPTED, ""), (Status.ON_HOLD, "waitlist")], "referral-waiting"),
+        ([(Status.REJECTED, "closed")], "status-none"),
+    ],
+)
+def test_who_asks_how_it_stands_is_told_in_one_sentence(
+    ana: Patient, steps: list[tuple[Status, str]], template: str
+) -> None:
+    referral = make_referral(make_need(ana))
+    for step in steps:
+        agency_says(referral, *step)
+    text_from(phone_of(ana), "estado")
+    assert waiting_for(ana)[-1] == template
+
+
+def test_nothing_about_safety_is_told_even_when_asked(ana: Patient) -> None:
+    make_referral(make_need(ana, "safety"), make_service_at_location(needs=["safety"]))
+    text_from(phone_of(ana), "estado")
+    assert waiting_for(ana) == ["status-none"]
+
+
+def test_who_wants_to_be_called_is_called(ana: Patient) -> None:
+    for _twice in range(2):
+        text_from(phone_of(ana), "llámenme por favor")
+    (item,) = work(Kind.CALL_INSTEAD)
+    assert (item.patient_id, item.detail["why"]) == (ana.id, "asked")
+    assert waiting_for(ana)[-1] == "call-back"
+
+
+def test_help_that_the_carrier_has_answered_is_not_answered_again(ana: Patient) -> None:
+    text_from(phone_of(ana), "HELP", opt_out="HELP")
+    assert texts_to(ana) == []
+
+
+def test_a_reply_that_there_are_no_words_for_is_given_by_a_person(
+    ana: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(i18n._catalogs, ("patient", "es"))
+    text_from(phone_of(ana), "ayuda")
+    assert texts_to(ana) == []
+    assert [item.patient_id for item in work(Kind.READ_TEXT)] == [ana.id]
+
+
+def test_a_held_back_worker_reads_a_text_once(ana: Patient, served: Referral) -> None:
+    arrived = text_from(phone_of(ana), "네")
+    before = texts_to(ana)
+    messaging.settle(arrived, "again")
+    assert texts_to(ana) == before
+    assert arrived.result == "yes"
+    assert served.patient_says is Says.GOT_HELP
