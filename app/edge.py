@@ -11,8 +11,9 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, flash, jsonify, redirect, render_template, request
+from flask import Flask, Response, current_app, flash, g, jsonify, redirect, render_template, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_smorest import Api
 from flask_wtf.csrf import CSRFError
@@ -22,8 +23,9 @@ from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import forms
+from app.config import settings
 from app.db import session
-from app.errors import DomainError, Invalid
+from app.errors import DomainError, Invalid, place_of
 from app.i18n import gettext as _
 from app.i18n import marked
 
@@ -56,6 +58,9 @@ NOT_TEXT = marked("This holds a character that is not text and cannot be kept. T
 LARGEST_JSON = 1024 * 1024
 """Bytes; the longest screening with all its answers takes a hundredth of it."""
 DEEPEST_JSON = 20
+LARGEST_THROWN_AWAY = 1024 * 1024 * 1024
+READ_AT_ONCE = 64 * 1024
+"""Bytes."""
 UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL does not keep in a text: NUL, and halves of characters."""
 
@@ -212,9 +217,18 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | AnyResponse:
     status = error.code or 500
     if status < HTTPStatus.BAD_REQUEST:
         return error.get_response()
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and g.get("staff"):
+        _let_them_finish()
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return answer(status, _(SENTENCES[status]), _field_errors(error))
     return answer(status, _(SENTENCES.get(status, SENTENCES[400])))
+
+
+def _let_them_finish() -> None:
+    """Throw away what is still coming: a browser that cannot send to the end shows a broken line, and not our page."""
+    left = min(request.content_length or 0, LARGEST_THROWN_AWAY)
+    while left > 0 and (thrown_away := request.environ["wsgi.input"].read(min(left, READ_AT_ONCE))):
+        left -= len(thrown_away)
 
 
 def _field_errors(error: HTTPException) -> dict[str, str]:
@@ -238,18 +252,7 @@ def _unkeepable(error: DataError) -> tuple[Response | str, int]:
 
 
 def _unforeseen(error: Exception) -> tuple[Response | str, int]:
-    # The type and place of the error, never its message: messages carry what people typed.
-    last = error.__traceback__
-    while last and last.tb_next:
-        last = last.tb_next
-    place = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else "?"
-    log.error(
-        "unforeseen %s at %s for %s",
-        type(error).__name__,
-        place,
-        request.endpoint,
-        exc_info=log.isEnabledFor(logging.DEBUG),
-    )
+    log.error("unforeseen %s at %s for %s", type(error).__name__, place_of(error), request.endpoint)
     session.rollback()
     return answer(500, _(SENTENCES[500]))
 
@@ -270,6 +273,11 @@ def _headers(response: Response) -> Response:
 
 class SessionOfPages(SecureCookieSessionInterface):
     """Files know of no session: “Vary: Cookie” would have them fetched again after every page."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002  Flask's own signature
+        """Over https, or at the public address when that is https; not at http://127.0.0.1, where it would be lost."""
+        public = urlsplit(settings().public_base_url)
+        return request.is_secure or (public.scheme == "https" and request.host == public.netloc)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if request.endpoint != "static":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import edge, i18n
 from app.db import session
+from app.patients import operations
 from app.patients.models import Patient
 from app.screening.models import Need
 from app.staff.models import StaffMember
@@ -31,6 +31,7 @@ ANA: dict[str, Any] = {
     "address": {"postal_code": "21224"},
 }
 PATIENTS = "/api/v1/patients"
+FILES = "multipart/form-data; boundary=x"
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -57,14 +58,6 @@ def token(worker: StaffMember) -> str:
     token = issue_token(worker)
     session.commit()
     return token
-
-
-@pytest.fixture
-def strict(app: Flask) -> Iterator[None]:
-    """Errors become answers, as in production, instead of failing the test where they were raised."""
-    app.config["PROPAGATE_EXCEPTIONS"] = False
-    yield
-    app.config["PROPAGATE_EXCEPTIONS"] = None
 
 
 def send(
@@ -165,20 +158,15 @@ def test_who_is_not_known_hears_only_that(client: FlaskClient) -> None:
     assert refused(send(client, "wrong", PATIENTS, "["), 401)["error"] == edge.SENTENCES[401]
 
 
-@pytest.mark.usefixtures("strict")
-def test_what_the_database_does_not_take_is_no_fault_of_ours(app: Flask, client: FlaskClient, token: str) -> None:
-    view = app.view_functions["api_patients.register"]
-
-    def too_large(**_arguments: object) -> None:
+def test_what_the_database_does_not_take_is_no_fault_of_ours(
+    client: FlaskClient, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_arguments: object, **_named: object) -> None:
         session.execute(text("SELECT 9999999999::integer"))
 
-    too_large.allowed_action = view.allowed_action  # type: ignore[attr-defined]
-    app.view_functions["api_patients.register"] = too_large
-    try:
-        answer = send(client, token, PATIENTS, ANA)
-    finally:
-        app.view_functions["api_patients.register"] = view
-    assert refused(answer) == {"error": edge.SENTENCES[422]}
+    monkeypatch.setattr(operations, "register", too_large)
+
+    assert refused(send(client, token, PATIENTS, ANA)) == {"error": edge.SENTENCES[422]}
 
 
 # Programs: one sentence for each wrong field
@@ -233,7 +221,7 @@ WRONG_SCREENINGS = [
 
 
 @pytest.mark.parametrize(("change", "name", "sentence"), WRONG_SCREENINGS)
-def test_a_wrong_field_of_a_screening_gets_its_sentence(  # noqa: PLR0913  fixtures and a row of the table
+def test_a_wrong_field_of_a_screening_gets_its_sentence(  # noqa: PLR0913, PLR0917  fixtures and a row of the table
     client: FlaskClient, token: str, patient: Patient, change: dict[str, Any], name: str, sentence: str
 ) -> None:
     body = {"instrument": "hunger-vital-sign", "language": "en", "answers": {"food-worried": "often"}} | change
@@ -253,7 +241,7 @@ WRONG_STEPS = [
 
 
 @pytest.mark.parametrize(("change", "name", "sentence"), WRONG_STEPS)
-def test_a_wrong_field_of_a_step_gets_its_sentence(  # noqa: PLR0913  fixtures and a row of the table
+def test_a_wrong_field_of_a_step_gets_its_sentence(  # noqa: PLR0913, PLR0917  fixtures and a row of the table
     client: FlaskClient,
     worker: StaffMember,
     token: str,
@@ -306,7 +294,7 @@ def test_a_number_out_of_this_world_is_refused(
         "/numbers/list?measure=loops_closed&need=%00",
     ],
 )
-@pytest.mark.usefixtures("worker", "strict")
+@pytest.mark.usefixtures("worker")
 def test_an_address_with_a_nul_is_refused_in_a_sentence(client: FlaskClient, address: str) -> None:
     says_what_is_wrong(client.get(address))
 
@@ -322,7 +310,6 @@ def test_an_address_with_a_nul_is_refused_in_a_sentence(client: FlaskClient, add
         (Role.ADMINISTRATOR, "/people", {"organization": NUL}),
     ],
 )
-@pytest.mark.usefixtures("strict")
 def test_a_form_with_a_nul_is_refused_in_a_sentence(
     client: FlaskClient, role: Role, address: str, form: dict[str, Any]
 ) -> None:
@@ -349,10 +336,23 @@ def test_the_carrier_is_not_asked_for_text_before_its_signature_is_checked(clien
         "given_name=Ana&family_name=Reyes&birth_date=1985-03-27&language=es&address.postal_code=21224&consent.how=x",
     ],
 )
-@pytest.mark.usefixtures("worker", "strict")
+@pytest.mark.usefixtures("worker")
 def test_a_form_that_no_page_of_ours_sends_is_refused_on_the_page(client: FlaskClient, form: str) -> None:
     response = client.post("/patients/new", data=form, content_type="application/x-www-form-urlencoded")
     assert response.status_code == 422
+
+
+def test_a_file_that_is_too_large_is_read_to_its_end_so_that_a_browser_hears_why(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client, make_staff(Role.ADMINISTRATOR))
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 1000)
+    sent = io.BytesIO(b"a" * 200_000)
+
+    response = client.post("/directory/imports", input_stream=sent, content_length=200_000, content_type=FILES)
+
+    assert (response.status_code, edge.SENTENCES[413] in response.text) == (413, True)
+    assert not sent.read()
 
 
 @pytest.mark.parametrize(

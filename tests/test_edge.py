@@ -43,3 +43,9 @@ def test_a_file_asked_for_without_its_edition_is_asked_for_again(client: FlaskCl
     again = client.get("/static/loopline.css", headers=GZIP | known, buffered=True)
     assert again.status_code == 304
     assert not again.data
+
+
+def test_the_session_is_kept_for_https_where_it_came_that_way(client: FlaskClient) -> None:
+    """And not refused where somebody tries it out at the printed address."""
+    assert "Secure" in client.get("https://loopline.test/sign-in").headers["Set-Cookie"]
+    assert "Secure" not in client.get("http://127.0.0.1:8000/sign-in").headers["Set-Cookie"]

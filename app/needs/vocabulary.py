@@ -100,9 +100,7 @@ class Need:
 def needs_for_terms(terms: Iterable[Term]) -> frozenset[str]:
     """The needs a service with these terms can answer, by code; empty when we cannot tell."""
     listed = tuple(terms)
-    return frozenset(
-        code for code, need in NEEDS.items() if any(need.terms.covers(term) for term in listed)
-    )
+    return frozenset(code for code, need in NEEDS.items() if any(need.terms.covers(term) for term in listed))
 
 
 def load(file: Traversable) -> Mapping[str, Need]:

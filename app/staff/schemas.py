@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from app.forms import AtMost
 from app.i18n import marked
 from app.staff.permissions import Role
 
@@ -35,4 +36,4 @@ class PersonIn(Schema):
     )
     password = fields.String(required=True, error_messages={"required": marked("Enter a first password.")})
     team_id = fields.UUID(load_default=None, error_messages={"invalid_uuid": marked("Choose a team of the list.")})
-    organization = fields.String(load_default="", validate=validate.Length(max=300))
+    organization = fields.String(load_default="", validate=AtMost(300))

@@ -60,9 +60,7 @@ TERMS = [
 
 
 @pytest.mark.parametrize(("code", "name", "parents", "expected"), TERMS)
-def test_a_term_answers_these_needs(
-    code: str, name: str, parents: tuple[str, ...], expected: set[str]
-) -> None:
+def test_a_term_answers_these_needs(code: str, name: str, parents: tuple[str, ...], expected: set[str]) -> None:
     assert needs_for_terms([Term(code, name, parents)]) == expected
 
 
@@ -144,9 +142,7 @@ needs:
         ("  - code", "  - a\n  - code", "needs.yaml at needs[0]: must be a mapping"),
     ],
 )
-def test_a_mistake_is_reported_with_its_place(
-    tmp_path: Path, old: str, new: str, sentence: str
-) -> None:
+def test_a_mistake_is_reported_with_its_place(tmp_path: Path, old: str, new: str, sentence: str) -> None:
     file = tmp_path / "needs.yaml"
     file.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataFileError) as caught:

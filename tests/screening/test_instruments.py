@@ -17,14 +17,8 @@ EVERY = pytest.mark.parametrize("instrument", LIBRARY.values(), ids=lambda each:
 
 def test_the_hunger_vital_sign_is_asked_word_for_word_and_says_where_it_is_from() -> None:
     assert [question.text("en") for question in HUNGER.questions] == [
-        (
-            "Within the past 12 months we worried whether our food would run out "
-            "before we got money to buy more."
-        ),
-        (
-            "Within the past 12 months the food we bought just didn't last "
-            "and we didn't have money to get more."
-        ),
+        ("Within the past 12 months we worried whether our food would run out before we got money to buy more."),
+        ("Within the past 12 months the food we bought just didn't last and we didn't have money to get more."),
     ]
     assert [answer.text("en") for answer in HUNGER.questions[0].answers] == [
         "Often true",
@@ -91,19 +85,13 @@ def test_spanish_is_there_and_marked_as_a_draft(instrument: Instrument) -> None:
         ("vi", "No"),
     ],
 )
-def test_a_text_falls_back_to_its_base_language_and_then_to_english(
-    language: str, seen: str
-) -> None:
+def test_a_text_falls_back_to_its_base_language_and_then_to_english(language: str, seen: str) -> None:
     wording = instruments.Wording({"en": "No", "es": "No es seguro"})
     assert wording.text(language) == seen
 
 
 def test_spanish_addresses_the_person_formally() -> None:
-    words = {
-        word.strip("¿?.,").lower()
-        for question in CORE.questions
-        for word in question.text("es").split()
-    }
+    words = {word.strip("¿?.,").lower() for question in CORE.questions for word in question.text("es").split()}
     assert not words & {"tú", "tu", "tus", "te", "ti", "tienes", "puedes", "necesitas"}
 
 
@@ -250,10 +238,7 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
 def luhn(code: str) -> bool:
     """LOINC's check digit: Luhn over the digits, the hyphen left out."""
     digits = [int(digit) for digit in reversed(code.replace("-", ""))]
-    doubled = [
-        digit if place % 2 == 0 else sum(divmod(2 * digit, 10))
-        for place, digit in enumerate(digits)
-    ]
+    doubled = [digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits)]
     return sum(doubled) % 10 == 0
 
 

@@ -250,9 +250,7 @@ def sound_answers(draw: st.DrawFn) -> tuple[Instrument, dict[str, Given]]:
     instrument = draw(st.sampled_from(list(LIBRARY.values())))
     answers: dict[str, Given] = {}
     while (question := next_question(instrument, answers)) and draw(st.integers(0, 19)):
-        together = [
-            code for each in question.answers if not each.exclusive for code in each.known_as
-        ]
+        together = [code for each in question.answers if not each.exclusive for code in each.known_as]
         if question.kind is Kind.MANY and draw(st.booleans()):
             answers[question.code] = draw(st.lists(st.sampled_from(together), min_size=1))
         else:
@@ -312,9 +310,7 @@ def test_progress_ends_exactly_when_nothing_is_left_to_ask(
         max_size=6,
     ),
 )
-def test_anything_at_all_gets_an_answer_and_not_a_crash(
-    instrument: Instrument, answers: dict[str, Any]
-) -> None:
+def test_anything_at_all_gets_an_answer_and_not_a_crash(instrument: Instrument, answers: dict[str, Any]) -> None:
     errors = validate(instrument, answers)
     assert errors.keys() <= answers.keys()
     if not errors:
