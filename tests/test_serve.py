@@ -65,8 +65,13 @@ def test_it_says_where_it_is_and_who_can_sign_in(run: Run) -> None:
 @pytest.mark.parametrize("part", ["worker", "web", "database"])
 def test_a_part_that_is_killed_is_started_again(run: Run, part: str) -> None:
     before = run.children()[part]
+
+    def is_replaced() -> bool:
+        now = run.children()
+        return set(now) == {"web", "worker", "database"} and now[part] != before
+
     before.kill()
-    assert until(lambda: set(run.children()) == {"web", "worker", "database"} and run.children()[part] != before)
+    assert until(is_replaced)
     assert until(run.health)
     assert "ended unexpectedly" in run.said
 
