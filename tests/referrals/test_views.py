@@ -84,6 +84,7 @@ def test_matches_are_looked_at_together(client: FlaskClient, loop: Loop) -> None
     assert "Groceries for a week" in page
     assert "Staff speak Spanish" in page
     assert "Send to Eastside Pantry" in page
+    assert ": Groceries for a week" in page  # for who cannot see which card the button stands on
 
 
 def test_one_tap_sends_and_keeps_why_it_was_chosen(client: FlaskClient, loop: Loop, session: Db) -> None:
