@@ -6,7 +6,7 @@ Nothing here sends. A text is a row in the outbox, written in the transaction of
 from __future__ import annotations
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
@@ -113,51 +113,47 @@ def words_for(patient: Patient, template: str, by_day: date | None = None) -> st
 
 def call_instead(referral: Referral, patient: Patient, why: str) -> None:
     """Ask the referral's owner to tell the patient by phone or in person what a text could not."""
-    worklist.ask_person(
-        Kind.CALL_INSTEAD,
-        f"referral:{referral.id}:call",
-        due_at=clocks.after_business_days(clock.now(), 1, zone_of(patient)),
-        team_id=patient.team_id,
-        owner_id=referral.owner_id,
-        patient_id=patient.id,
-        referral_id=referral.id,
-        why=why,
-    )
+    due_at = clocks.after_business_days(clock.now(), 1, zone_of(patient))
+    _ask_owner(referral, patient, Kind.CALL_INSTEAD, f"referral:{referral.id}:call", due_at, why=why)
 
 
 def offer_next(referral: Referral, *, why: str) -> None:
     """Ask a person to offer the patient the next best match: at once when it is urgent, else within a business day."""
     patient = session.get_one(Patient, referral.patient_id)
     need = session.get_one(Need, referral.need_id)
-    now = clock.now()
-    worklist.ask_person(
-        Kind.OFFER_NEXT,
-        f"need:{need.id}:offer-next",
-        due_at=clocks.after_working_hours(now, 2, zone_of(patient))
-        if need.urgent
-        else clocks.after_business_days(now, 1, zone_of(patient)),
-        team_id=patient.team_id,
-        owner_id=referral.owner_id,
-        patient_id=patient.id,
-        referral_id=referral.id,
-        urgent=need.urgent,
-        why=why,
-    )
+    now, zone = clock.now(), zone_of(patient)
+    due_at = clocks.after_working_hours(now, 2, zone) if need.urgent else clocks.after_business_days(now, 1, zone)
+    _ask_owner(referral, patient, Kind.OFFER_NEXT, f"need:{need.id}:offer-next", due_at, why=why, urgent=need.urgent)
 
 
 def call_agency(referral: Referral, *, why: str) -> None:
     """Ask the referral's owner to phone the agency."""
     patient = session.get_one(Patient, referral.patient_id)
     need = session.get_one(Need, referral.need_id)
+    due_at = clocks.after_working_hours(clock.now(), 2, zone_of(patient))
+    purpose = f"referral:{referral.id}:call-agency"
+    _ask_owner(referral, patient, Kind.CALL_AGENCY, purpose, due_at, why=why, urgent=need.urgent)
+
+
+def _ask_owner(  # noqa: PLR0913  a piece of work is this many facts
+    referral: Referral,
+    patient: Patient,
+    kind: Kind,
+    purpose: str,
+    due_at: datetime,
+    *,
+    why: str,
+    urgent: bool = False,
+) -> None:
     worklist.ask_person(
-        Kind.CALL_AGENCY,
-        f"referral:{referral.id}:call-agency",
-        due_at=clocks.after_working_hours(clock.now(), 2, zone_of(patient)),
+        kind,
+        purpose,
+        due_at=due_at,
         team_id=patient.team_id,
         owner_id=referral.owner_id,
         patient_id=patient.id,
         referral_id=referral.id,
-        urgent=need.urgent,
+        urgent=urgent,
         why=why,
     )
 
