@@ -592,3 +592,38 @@ def test_a_held_back_worker_reads_a_text_once(ana: Patient, served: Referral) ->
     assert texts_to(ana) == before
     assert arrived.result == "yes"
     assert served.patient_says is Says.GOT_HELP
+
+
+def test_case_27_a_text_about_the_step_before_is_taken_back(ana: Patient) -> None:
+    referral = make_referral(make_need(ana))
+    assert waiting_for(ana) == ["referral-sent"]
+    agency_says(referral, Status.REJECTED, "language")
+    assert waiting_for(ana) == ["referral-declined"]
+    again = make_referral(make_need(ana, "housing"))
+    agency_says(again, Status.ACCEPTED)
+    assert waiting_for(ana) == ["referral-declined", "referral-accepted"]
+    assert texts_to(ana, State.CANCELLED) == ["referral-sent", "referral-sent"]
+
+
+def test_case_28_without_a_translation_a_person_calls_and_nothing_goes_out_in_english(
+    ana: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_args: object, **_values: object) -> str:
+        raise i18n.MissingTranslation("none")
+
+    monkeypatch.setattr(i18n, "sms", missing)
+    referral = make_referral(make_need(ana))
+    assert waiting_for(ana) == []
+    assert open_work(referral.id) == {Kind.CALL_INSTEAD}
+
+
+@pytest.mark.parametrize("language", list(i18n.LANGUAGES))
+def test_case_28_a_name_is_never_taken_for_a_template(language: str) -> None:
+    """Also in a language that Babel does not know; and no space that makes an English text cost twice."""
+    name = "O’Neil李 {{ 7 * 7 }} %(day)s {% raw %}"
+    text = i18n.sms("help", language, network=name, phone="410-555-0100")
+    assert name in text
+    with i18n.speaking(language):
+        day = i18n.day(datetime(2026, 11, 23, 20, 30, tzinfo=UTC).date())
+    assert day
+    assert not {"\u202f", "\xa0"} & set(day + text)
