@@ -19,6 +19,9 @@ from app import config, create_app
 from app.db import db
 from app.db import session as the_session
 from app.embedded import start
+from app.patients.models import Patient
+from app.staff.models import StaffMember
+from tests.factories import make_patient, make_staff
 
 ENVIRONMENT = {"LOOPLINE_DEMO": "1", "SECRET_KEY": "not-secret-in-tests", "PUBLIC_BASE_URL": "https://loopline.test"}
 
@@ -80,3 +83,15 @@ def session(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[scoped_sess
 def client(app: Flask, session: scoped_session[Session]) -> FlaskClient:  # noqa: ARG001  what it rolls back
     """A browser without a session; what its requests write is rolled back with the test."""
     return app.test_client()
+
+
+@pytest.fixture
+def maya(session: scoped_session[Session]) -> StaffMember:  # noqa: ARG001  what it rolls back
+    """A health worker."""
+    return make_staff()
+
+
+@pytest.fixture
+def ana(maya: StaffMember) -> Patient:
+    """A patient of Maya's, who speaks Spanish and agreed to everything."""
+    return make_patient(maya)

@@ -25,7 +25,7 @@ from app.referrals.models import PatientReport, Referral
 from app.staff.models import StaffMember
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
-from tests.factories import make_need, make_patient, make_referral, make_service_at_location, make_staff
+from tests.factories import make_need, make_patient, make_referral, make_service_at_location
 from tests.loop.steps import agency_says, open_work, phone_of, text_from, texts_to, waiting_for
 
 Db = scoped_session[Session]
@@ -33,17 +33,6 @@ Db = scoped_session[Session]
 STRANGER = "+14435550999"
 TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 MOST_OF_A_TEXT = 1600
-
-
-@pytest.fixture
-def maya(session: Db) -> StaffMember:
-    del session  # only its transaction is wanted
-    return make_staff()
-
-
-@pytest.fixture
-def ana(maya: StaffMember) -> Patient:
-    return make_patient(maya)
 
 
 @pytest.fixture

@@ -50,16 +50,6 @@ TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def maya(session: Db) -> StaffMember:  # noqa: ARG001  the database, for all that follows
-    return make_staff()
-
-
-@pytest.fixture
-def ana(maya: StaffMember) -> Patient:
-    return make_patient(maya)
-
-
-@pytest.fixture
 def referral(ana: Patient) -> Referral:
     return make_referral(make_need(ana))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
@@ -15,15 +14,9 @@ from app.patients.operations import Address, Particulars
 from app.staff.models import StaffMember
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
-from tests.factories import make_patient, make_referral, make_staff
+from tests.factories import make_patient, make_referral
 
 Db = scoped_session[Session]
-
-
-@pytest.fixture
-def maya(session: Db) -> StaffMember:
-    del session  # only its transaction is wanted
-    return make_staff()
 
 
 def answer(patient: Patient, number: int) -> Message:

@@ -44,16 +44,6 @@ TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def maya(session: Db) -> StaffMember:  # noqa: ARG001  the database, for all that follows
-    return make_staff()
-
-
-@pytest.fixture
-def ana(maya: StaffMember) -> Patient:
-    return make_patient(maya)
-
-
-@pytest.fixture
 def referral(ana: Patient, session: Db) -> Referral:
     organization = make_organization("Eastside Pantry")
     session.add(Phone(organization_id=organization.id, number="(410) 555-0142", e164="+14105550142"))
