@@ -5,8 +5,6 @@ from __future__ import annotations
 from app.geography.places import Precision
 from app.i18n import gettext as _
 
-EXACT = frozenset({Precision.ROOFTOP, Precision.STREET})
-
 
 def words(miles: float, precision: Precision) -> str:
     """How far away, for a person, in the language spoken now.

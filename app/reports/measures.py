@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Generic, TypeVar
 
+from app.i18n import marked
 from app.referrals.closing import Closure, Says, closure
 from app.referrals.lifecycle import Status
 
 Subject = TypeVar("Subject")
-
-marked = str  # for the catalogs, as in app.i18n, which knows Flask and so may not be asked here
 
 
 @dataclass(frozen=True)

@@ -86,12 +86,6 @@ def count_unanswered(staff: StaffMember) -> int:
     return session.scalar(asked.with_only_columns(func.count()).order_by(None)) or 0
 
 
-def of_referral(staff: StaffMember, referral_id: uuid.UUID) -> Sequence[WorkItem]:
-    return session.scalars(
-        visible_to(staff).where(WorkItem.referral_id == referral_id).order_by(WorkItem.created_at)
-    ).all()
-
-
 # Today
 
 
