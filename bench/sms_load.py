@@ -1,10 +1,14 @@
 """How many texts come in and go out in a second.
 
-    python -m bench.sms_load --calls 2000 --texts 600
+    python -m bench.sms_load --calls 300 --texts 600
 
-Coming in: a signed webhook is verified, stored with the job that reads it, and committed. Beside it, in turns, a bare
-Flask and SQLAlchemy endpoint that verifies nothing and does the same writes; both are called as a web server would,
-without one. Going out: 1, 2 and 4 worker processes send what waits to a provider that takes a while to answer.
+Coming in: a signed webhook with a patient's “1” is verified, stored and committed; the job it leaves is run: the answer
+is read and recorded, its referral, need, clocks and work moved on, the thanks queued, all committed. Beside it, in
+turns, a bare Flask and SQLAlchemy endpoint that verifies, decides and locks nothing, reads the least it can and writes
+the same rows in one transaction. Both are called as a web server would, without one. The first half alone, which is
+what the provider waits for, is measured the same way.
+
+Going out: 1, 2 and 4 worker processes send what waits to a provider that takes a while to answer.
 """
 
 from __future__ import annotations
@@ -12,11 +16,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import operator
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -29,17 +34,27 @@ from flask import Flask, Response, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import func, select, text
 
+from app.audit.models import AuditEntry
 from app.config import sqlalchemy_url
 from app.db import db, engine_options, session
-from app.messaging import operations
+from app.loop.models import Clock, Question
+from app.messaging import jobs, operations
 from app.messaging.delivery import State
 from app.messaging.models import Inbound, Message
+from app.referrals.closing import Says
+from app.referrals.lifecycle import Status
+from app.referrals.models import PatientReport, Referral
+from app.screening.models import Need, NeedStatus
+from app.worklist.models import WorkItem
 from bench import stage
+from tests import factories
 from tests.fake_twilio import ACCOUNT, NUMBER, sign
 
 HOST = "loopline.bench"
 ROUNDS = 10
 GOAL = 0.6
+PEOPLE = "people"
+THANKS = "thanks-got-help"
 WORKERS = (1, 2, 4)
 SENT_WITHIN = 120.0
 
@@ -48,21 +63,21 @@ Environ = dict[str, Any]
 ENQUEUE = text(
     """
     SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
-        'default', 'messaging.read', 10, :lock, NULL, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])
+        'default', :task, 10, :lock, NULL, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])
     """
 )
 
 
 def bare(database_url: str) -> Flask:
-    """The least that stores a text together with its job."""
+    """The least that writes what ours writes: `/sms/inbound` the text and its job, `/sms/answered` all that follows."""
     app = Flask("bare")
     app.config.update(SQLALCHEMY_DATABASE_URI=sqlalchemy_url(database_url), SQLALCHEMY_ENGINE_OPTIONS=engine_options())
     bare_db = SQLAlchemy(app, metadata=db.metadata)
 
-    @app.post("/sms/inbound")
-    def inbound() -> Response:
-        fields = request.form
-        now = datetime.now(UTC)
+    def enqueue(task: str, lock: str | None, **arguments: str) -> None:
+        bare_db.session.execute(ENQUEUE, {"task": task, "lock": lock, "args": json.dumps(arguments)})
+
+    def store(fields: Mapping[str, str], now: datetime) -> Inbound:
         row = Inbound(
             id=uuid.uuid4(),
             received_at=now,
@@ -72,41 +87,107 @@ def bare(database_url: str) -> Flask:
             body=fields["Body"],
             opt_out=None,
             media=[],
-            raw=json.dumps(fields.to_dict(flat=False)).encode(),
+            raw=json.dumps(fields).encode(),
             read_at=now + timedelta(minutes=1),
             readings=0,
-            for_a_person=False,
         )
         bare_db.session.add(row)
         bare_db.session.flush()
-        arguments = json.dumps({"inbound_id": str(row.id)})
-        bare_db.session.execute(ENQUEUE, {"lock": f"bare.{fields['From']}", "args": arguments})
+        enqueue("messaging.read", f"bare.{row.phone}", inbound_id=str(row.id))
+        return row
+
+    @app.post("/sms/inbound")
+    def inbound() -> Response:
+        store(request.form.to_dict(), datetime.now(UTC))
+        bare_db.session.commit()
+        return Response("<Response />", mimetype="text/xml")
+
+    @app.post("/sms/answered")
+    def answered() -> Response:
+        now = datetime.now(UTC)
+        row = store(request.form.to_dict(), now)
+        question = bare_db.session.scalars(select(Question).filter_by(phone=row.phone, closed_at=None)).one()
+        referral = bare_db.session.get_one(Referral, question.referral_id)
+        question.closed_at, question.answer = now, Says.GOT_HELP.value
+        referral.patient_says, referral.patient_said_at = Says.GOT_HELP, now
+        bare_db.session.get_one(Need, referral.need_id).status = NeedStatus.MET
+        for waiting in bare_db.session.scalars(select(Clock).filter_by(referral_id=referral.id, ended_at=None)):
+            waiting.ended_at, waiting.outcome = now, "cleared"
+        for item in bare_db.session.scalars(select(WorkItem).filter_by(referral_id=referral.id, done_at=None)):
+            item.done_at, item.outcome = now, "not-needed"
+        thanks = Message(
+            phone=row.phone,
+            recipient=referral.patient_id,
+            purpose=THANKS,
+            dedupe_key=f"answer:{question.id}",
+            language="en",
+            template=THANKS,
+            body="Thank you.",
+            encoding="GSM-7",
+            segments=1,
+            priority=10,
+            state=State.QUEUED,
+            due_at=now,
+        )
+        bare_db.session.add_all(
+            [
+                PatientReport(referral_id=referral.id, says=Says.GOT_HELP, how="text", at=now, inbound_id=row.id),
+                AuditEntry(action="patient answered", subject="referral", subject_id=referral.id, detail={}),
+                thanks,
+            ]
+        )
+        row.processed_at, row.result, row.meaning = now, "option", "option:1"
+        row.recipient, row.regarding = referral.patient_id, referral.id
+        bare_db.session.flush()
+        enqueue("messaging.send", None)
         bare_db.session.commit()
         return Response("<Response />", mimetype="text/xml")
 
     return app
 
 
-def webhook(number: int) -> Environ:
+def people(databases: stage.Databases, number: int) -> str:
+    """A database with so many patients who have been asked whether they got help; its name."""
+    app = stage.an_app(stage.settings(databases.fresh(PEOPLE)))
+    with app.app_context():
+        maya, place = factories.make_staff(), factories.make_service_at_location()
+        for each in range(number):
+            patient = factories.make_patient(maya, phone=phone(each), language="en")
+            factories.make_referral(factories.make_need(patient), place, by=maya, status=Status.ACCEPTED)
+        session.commit()
+        session.remove()
+        db.engine.dispose()
+    return PEOPLE
+
+
+def sid(number: int) -> str:
+    return f"SM{number:032x}"
+
+
+def phone(number: int) -> str:
+    return f"+1410555{number % 10_000:04d}"
+
+
+def webhook(number: int, path: str = "/sms/inbound") -> Environ:
     """A call as a web server hands it on."""
     fields = {
-        "ToCountry": "US", "ToState": "MD", "SmsMessageSid": f"SM{number:032x}", "NumMedia": "0", "ToCity": "BALTIMORE",
-        "FromZip": "21215", "SmsSid": f"SM{number:032x}", "FromState": "MD", "SmsStatus": "received",
+        "ToCountry": "US", "ToState": "MD", "SmsMessageSid": sid(number), "NumMedia": "0", "ToCity": "BALTIMORE",
+        "FromZip": "21215", "SmsSid": sid(number), "FromState": "MD", "SmsStatus": "received",
         "FromCity": "BALTIMORE", "Body": "1", "FromCountry": "US", "To": NUMBER, "ToZip": "21202", "NumSegments": "1",
-        "MessageSid": f"SM{number:032x}", "AccountSid": ACCOUNT, "From": f"+1410555{number % 10_000:04d}",
+        "MessageSid": sid(number), "AccountSid": ACCOUNT, "From": phone(number),
         "ApiVersion": "2010-04-01",
     }  # fmt: skip
     body = urlencode(fields).encode()
     return {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
-        "PATH_INFO": "/sms/inbound",
-        "RAW_URI": "/sms/inbound",
+        "PATH_INFO": path,
+        "RAW_URI": path,
         "QUERY_STRING": "",
         "CONTENT_TYPE": "application/x-www-form-urlencoded",
         "CONTENT_LENGTH": str(len(body)),
         "HTTP_HOST": HOST,
-        "HTTP_X_TWILIO_SIGNATURE": sign(f"https://{HOST}/sms/inbound", fields),
+        "HTTP_X_TWILIO_SIGNATURE": sign(f"https://{HOST}{path}", fields),
         "SERVER_NAME": HOST,
         "SERVER_PORT": "443",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -120,42 +201,88 @@ def webhook(number: int) -> Environ:
     }
 
 
-def calls_a_second(app: Flask, calls: Iterable[Environ]) -> float:
+def answer(app: Flask, environ: Environ) -> None:
+    """Make one call, as a web server does.
+
+    :raises SystemExit: it was not answered with 200.
+    """
     statuses: list[str] = []
 
     def start_response(status: str, _headers: list[tuple[str, str]], _error: object = None) -> Callable[..., None]:
         statuses.append(status)
         return lambda _body: None
 
-    waiting = list(calls)
-    began = time.perf_counter()
-    for environ in waiting:
-        answer = app.wsgi_app(environ, start_response)
-        for _part in answer:
-            pass
-        answer.close()  # type: ignore[attr-defined]
-    took = time.perf_counter() - began
-    if set(statuses) != {"200 OK"}:
-        raise SystemExit(f"A webhook was answered {set(statuses)}.")
-    return len(waiting) / took
+    body = app.wsgi_app(environ, start_response)
+    for _part in body:
+        pass
+    body.close()  # type: ignore[attr-defined]
+    if statuses != ["200 OK"]:
+        raise SystemExit(f"A webhook was answered {statuses}.")
+
+
+def store(app: Flask, number: int) -> None:
+    """What the provider waits for; the other endpoint's half, too."""
+    answer(app, webhook(number))
+
+
+def store_and_read(app: Flask, number: int) -> None:
+    """The webhook, then its job as the worker runs it: in a context of its own, with one commit."""
+    answer(app, webhook(number))
+    with app.app_context():
+        inbound_id = session.scalars(select(Inbound.id).where(Inbound.sid == sid(number))).one()
+        jobs.read(str(inbound_id))
+        session.commit()
+
+
+def write_the_same(app: Flask, number: int) -> None:
+    answer(app, webhook(number, "/sms/answered"))
+
+
+def compare(
+    databases: stage.Databases,
+    calls: int,
+    ours: Callable[[Flask, int], None],
+    theirs: Callable[[Flask, int], None],
+    *,
+    like: str,
+) -> tuple[float, float, float]:
+    """Ours and theirs in calls a second, and the ratio of the two; medians of turns."""
+    settings = stage.settings(
+        databases.fresh(f"ours_{ours.__name__}", like), SMS_GATEWAY="twilio", PUBLIC_BASE_URL=f"https://{HOST}"
+    )
+    sides = [
+        (ours, stage.an_app(settings)),
+        (theirs, bare(databases.fresh(f"bare_{ours.__name__}", like))),
+    ]
+    each = max(10, calls // ROUNDS)
+    speeds: list[list[float]] = [[], []]
+    for turn in range(ROUNDS + 1):
+        for side, (call, app) in enumerate(sides):
+            began = time.perf_counter()
+            for number in range(turn * each, (turn + 1) * each):
+                call(app, number)
+            if turn > 0:  # the first is to warm up
+                speeds[side].append(each / (time.perf_counter() - began))
+    for app in (side[1] for side in sides):
+        with app.app_context():
+            extension = app.extensions["sqlalchemy"]
+            extension.engine.dispose()
+    return median(speeds[0]), median(speeds[1]), median(map(operator.truediv, *speeds))
 
 
 def measure_inbound(databases: stage.Databases, calls: int) -> float:
-    """Print both speeds and give the ratio."""
-    settings = stage.settings(databases.fresh("inbound"), SMS_GATEWAY="twilio", PUBLIC_BASE_URL=f"https://{HOST}")
-    apps = {"ours": stage.an_app(settings), "bare": bare(databases.fresh("bare"))}
-    each = max(20, calls // ROUNDS)
-    for app in apps.values():
-        calls_a_second(app, map(webhook, range(each)))  # to warm up
-    speeds: dict[str, list[float]] = {name: [] for name in apps}
-    for turn in range(1, ROUNDS + 1):
-        for name, app in apps.items():
-            numbers = range(turn * each, (turn + 1) * each)
-            speeds[name].append(calls_a_second(app, map(webhook, numbers)))
-    ratio = median(ours / plain for ours, plain in zip(speeds["ours"], speeds["bare"], strict=True))
+    """Print all speeds and give the ratio for everything that a text causes."""
+    mine, plain, ratio = compare(databases, calls, store, store, like=stage.TEMPLATE)
     print(
-        f"inbound: {median(speeds['ours']):.0f} webhooks/s (verify, store, queue the reading, commit), "
-        f"bare Flask and SQLAlchemy {median(speeds['bare']):.0f}/s, ratio {ratio:.2f}"
+        f"inbound, what the provider waits for (verify, store, queue the reading, commit): {mine:.0f} webhooks/s, "
+        f"bare Flask and SQLAlchemy {plain:.0f}/s, ratio {ratio:.2f}"
+    )
+    everybody = people(databases, (ROUNDS + 1) * max(10, calls // ROUNDS))
+    mine, plain, ratio = compare(databases, calls, store_and_read, write_the_same, like=everybody)
+    print(
+        f"inbound, whole (verify, store, read, referral moved, text queued, committed): {mine:.0f} webhooks/s, "
+        f"bare Flask and SQLAlchemy with the same writes {plain:.0f}/s, ratio {ratio:.2f}",
+        flush=True,
     )
     return ratio
 
@@ -203,7 +330,7 @@ def measure_outbound(databases: stage.Databases, texts: int, latency: float, wor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--calls", type=int, default=3000, help="webhooks to each of the two")
+    parser.add_argument("--calls", type=int, default=300, help="webhooks to each of the two")
     parser.add_argument("--texts", type=int, default=600, help="texts that go out, for each number of workers")
     parser.add_argument("--latency", type=float, default=0.05, help="seconds the provider takes to answer")
     parser.add_argument("--inbound-only", action="store_true")

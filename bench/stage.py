@@ -51,9 +51,9 @@ class Databases:
             upgrade()
             db.engine.dispose()
 
-    def fresh(self, name: str) -> str:
-        """The address of a new database with every table and no row."""
-        self._create(name, TEMPLATE)
+    def fresh(self, name: str, like: str = TEMPLATE) -> str:
+        """The address of a new database with every table and the rows of `like`: none, unless one is named."""
+        self._create(name, like)
         return self._named(name)
 
     def _create(self, name: str, template: str) -> None:

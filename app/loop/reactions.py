@@ -7,7 +7,6 @@ together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -110,19 +109,13 @@ def lay_down_work(fact: ReferralMoved) -> None:
     if new in {Status.ACCEPTED, Status.COMPLETED}:
         worklist.settle({Kind.RESOLVE_DISPUTE}, referral_id=referral.id)
     if new in {Status.REQUESTED, Status.ACCEPTED, Status.COMPLETED}:
-        _settle_for_need(referral, {Kind.OFFER_NEXT})  # somebody is asked now
+        worklist.settle_for_need({Kind.OFFER_NEXT}, need_id=referral.need_id)  # somebody is asked now
     for_good = new is Status.CANCELLED and fact.reason in _ENDED_FOR_GOOD
     if new is Status.ENTERED_IN_ERROR or for_good:
         worklist.settle(set(Kind), referral_id=referral.id)
     elif new in {Status.REJECTED, Status.FAILED, Status.CANCELLED}:
         why = fact.new if _agency_cancelled(fact) else fact.reason or fact.new
         operations.offer_next(referral, why=why)
-
-
-def _settle_for_need(referral: Referral, kinds: Collection[Kind]) -> None:
-    """Take work off every list that another referral for the same need had laid there."""
-    for tried in referral_queries.services_tried(referral.need_id):
-        worklist.settle(kinds, referral_id=tried.id)
 
 
 def _agency_cancelled(fact: ReferralMoved) -> bool:
@@ -181,10 +174,11 @@ def stop_asking(fact: PatientAnswered) -> None:
     operations.clear_clocks(referral, Group.PATIENT)
     if fact.says != Says.NOT_YET or fact.barrier:
         operations.withdraw_questions(referral)
-    worklist.settle({Kind.CALL_INSTEAD}, referral_id=referral.id)
-    if fact.says in {Says.GOT_HELP, Says.NO_LONGER_NEEDED}:
-        worklist.settle({Kind.FOLLOW_BARRIER, Kind.RESOLVE_DISPUTE}, referral_id=referral.id)
-        _settle_for_need(referral, {Kind.OFFER_NEXT})
+    over = fact.says in {Says.GOT_HELP, Says.NO_LONGER_NEEDED}
+    pointless = {Kind.CALL_INSTEAD, Kind.FOLLOW_BARRIER, Kind.RESOLVE_DISPUTE} if over else {Kind.CALL_INSTEAD}
+    worklist.settle(pointless, referral_id=referral.id)
+    if over:
+        worklist.settle_for_need({Kind.OFFER_NEXT}, need_id=referral.need_id)
 
 
 def follow_up_not_yet(fact: PatientAnswered) -> None:

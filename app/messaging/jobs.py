@@ -404,12 +404,13 @@ def _wish(row: Suppression) -> Wish:
 def read(inbound_id: str) -> None:
     """Tell the platform that a text is there; whoever reacts also settles it, in this transaction."""
     waiting = session.scalar(
-        select(Inbound.id)
+        select(Inbound)
         .where(Inbound.id == uuid.UUID(inbound_id), Inbound.processed_at.is_(None))
         .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
     )
     if waiting is not None:
-        publish(TextArrived(waiting))
+        publish(TextArrived(waiting.id))
 
 
 # Sweeps. Each may run twice, and none piles up: its queueing lock lets one wait at a time.

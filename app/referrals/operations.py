@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
@@ -261,12 +262,12 @@ def record_answer(  # noqa: PLR0913  an answer is this many facts
     """
     if referral.sent_at is None:
         raise DomainError(_("This referral has not been sent yet, so there is nothing to say about it."))
-    if inbound_id and session.scalar(select(PatientReport.id).where(PatientReport.inbound_id == inbound_id)):
-        return
     now = clock.now()
     kept_barrier = barrier if says is Says.NOT_YET else None
-    session.add(
-        PatientReport(
+    report = (
+        insert(PatientReport)
+        .values(
+            id=uuid.uuid4(),
             referral_id=referral.id,
             says=says,
             barrier=kept_barrier,
@@ -275,15 +276,19 @@ def record_answer(  # noqa: PLR0913  an answer is this many facts
             recorded_by_id=by.id if by else None,
             inbound_id=inbound_id,
         )
+        .on_conflict_do_nothing(index_elements=[PatientReport.inbound_id])
+        .returning(PatientReport.id)
     )
-    session.execute(
+    if session.scalar(report) is None:
+        return
+    # Written and read anew in one statement: reactions compare the two voices as they are now.
+    session.scalars(
         update(Referral)
         .where(Referral.id == referral.id)
         .values(patient_says=says, barrier=kept_barrier, patient_said_at=now)
-        .execution_options(synchronize_session="fetch")
-    )
-    session.flush()  # reactions ask the database
-    session.refresh(referral)
+        .returning(Referral),
+        execution_options={"populate_existing": True, "synchronize_session": False},
+    ).one()
     audit.record("patient answered", "referral", referral.id, by=by.id if by else None, says=says.value, how=how)
     publish(PatientAnswered(referral.id, says.value, kept_barrier.value if kept_barrier else None))
     if says is Says.NO_LONGER_NEEDED and referral.status in OPEN:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -13,6 +13,7 @@ from app.db import changed, session
 from app.errors import DomainError
 from app.events import WorkFinished, publish
 from app.i18n import gettext as _
+from app.referrals.models import Referral
 from app.staff.models import StaffMember
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
@@ -74,9 +75,18 @@ def finish(item: WorkItem, outcome: str, *, by: StaffMember) -> None:
 
 def settle(kinds: Collection[Kind], *, referral_id: uuid.UUID) -> None:
     """Take off every list what an event has just made unnecessary."""
+    _settle(kinds, WorkItem.referral_id == referral_id)
+
+
+def settle_for_need(kinds: Collection[Kind], *, need_id: uuid.UUID) -> None:
+    """The same for all referrals that were ever made for one need."""
+    _settle(kinds, WorkItem.referral_id.in_(select(Referral.id).where(Referral.need_id == need_id)))
+
+
+def _settle(kinds: Collection[Kind], which: ColumnElement[bool]) -> None:
     session.execute(
         update(WorkItem)
-        .where(WorkItem.referral_id == referral_id, WorkItem.kind.in_(kinds), WorkItem.done_at.is_(None))
+        .where(which, WorkItem.kind.in_(kinds), WorkItem.done_at.is_(None))
         .values(done_at=clock.now(), outcome="not-needed")
         .execution_options(synchronize_session=False)
     )
