@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from app.db import session
-from app.directory import operations, queries
-from app.directory.operations import ImportReport, TableCount
+from app.directory import importing, operations, queries
+from app.directory.importing import ImportReport, TableCount, Wishes
 from app.directory.packages import PackageError
 from app.directory.rows import Problem
 
@@ -35,18 +35,40 @@ OnProblems = Callable[[tuple[Problem, ...]], None]
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write every problem to this CSV file.",
 )
-def import_(path: Path, source: str | None, report: Path | None) -> None:
-    """Take in PATH, a folder or zip of HSDS 3 tables or of Ohana CSV files.
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How a flat table is to be read; app/directory/icarol.yaml is an example and says what can be written.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, with examples, and change nothing.")
+@click.option(
+    "--accept-withdrawals",
+    is_flag=True,
+    help="Withdraw what is no longer listed even where that is more than a fifth.",
+)
+def import_(  # noqa: PLR0913  one argument for each option
+    path: Path,
+    *,
+    source: str | None,
+    report: Path | None,
+    mapping: Path | None,
+    dry_run: bool,
+    accept_withdrawals: bool,
+) -> None:
+    """Take in PATH, a folder, a zip or a file.
 
-    Good rows go in, bad ones are reported. Taking in the same package again changes nothing.
+    It may hold HSDS tables of any version, HSDS 3 as JSON, an Ohana directory, or a flat table such as iCarol exports.
+    Good rows go in, bad ones are reported. Taking in the same package again changes nothing. What the package lists no
+    longer is marked as withdrawn, and never deleted.
     """
     console = Console()
+    wishes = Wishes(mapping, accept_withdrawals)
     try:
         with _report_file(report) as on_problems:
-            done = _run(path, source, console, on_problems)
+            done = _run(path, source, console, on_problems, wishes, dry_run=dry_run)
     except PackageError as error:
         raise click.ClickException(str(error)) from None
-    _show(done, console, report)
+    _show(done, console, report, dry_run=dry_run)
 
 
 @cli.command("map-needs")
@@ -60,7 +82,9 @@ def map_needs() -> None:
         click.echo(f"{services:>6,} {need}")
 
 
-def _run(path: Path, source: str | None, console: Console, on_problems: OnProblems) -> ImportReport:
+def _run(  # noqa: PLR0913  what the command was told, and where it says what happens
+    path: Path, source: str | None, console: Console, on_problems: OnProblems, wishes: Wishes, *, dry_run: bool
+) -> ImportReport:
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -75,9 +99,10 @@ def _run(path: Path, source: str | None, console: Console, on_problems: OnProble
         task = bar.add_task("Opening", total=None, rows=0, problems=0)
         problems = 0
 
-        def on_progress(progress: operations.Progress) -> None:
+        def on_progress(progress: importing.Progress) -> None:
             nonlocal problems
-            session.commit()
+            if not dry_run:
+                session.commit()
             problems += len(progress.problems)
             on_problems(progress.problems)
             bar.update(
@@ -89,7 +114,8 @@ def _run(path: Path, source: str | None, console: Console, on_problems: OnProble
                 problems=problems,
             )
 
-        return operations.import_directory(path, source, on_progress)
+        take_in = importing.preview if dry_run else importing.import_directory
+        return take_in(path, source, on_progress, wishes)
 
 
 @contextmanager
@@ -105,9 +131,10 @@ def _report_file(path: Path | None) -> Iterator[OnProblems]:
         )
 
 
-def _show(report: ImportReport, console: Console, written_to: Path | None) -> None:
+def _show(report: ImportReport, console: Console, written_to: Path | None, *, dry_run: bool) -> None:
     seconds = (report.ended_at - report.started_at).total_seconds()
-    table = Table(title=f"{report.format} of “{report.source}”, {seconds:.1f} s", title_justify="left", box=None)
+    title = f"{report.format} of “{report.source}”, {seconds:.1f} s"
+    table = Table(title=f"{title}, not kept" if dry_run else title, title_justify="left", box=None)
     table.add_column("table")
     for heading in ("rows", "new", "changed", "unchanged", "withdrawn"):
         table.add_column(heading, justify="right")
@@ -122,13 +149,28 @@ def _show(report: ImportReport, console: Console, written_to: Path | None) -> No
         f" {report.problem_count:,} problems reported.",
         highlight=False,
     )
-    if not report.changed_anything:
+    if not report.changed_anything and not report.held_back:
         console.print("Nothing has changed since the last import.")
+    if report.held_back:
+        console.print(_held_back(report), highlight=False, soft_wrap=True)
+    if report.open_referrals:
+        console.print(f"{report.open_referrals:,} referrals are open with withdrawn services.", highlight=False)
+    for example in report.examples if dry_run else ():
+        said = f"  {example.what} {example.table.replace('_', ' ')} {example.id} {example.name}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     for problem in report.problems[:PROBLEMS_SHOWN]:
         console.print(f"  {_sentence(problem)}", highlight=False, markup=False, soft_wrap=True)
     if report.problem_count > PROBLEMS_SHOWN:
         where = f"all are in {written_to}" if written_to else "--report FILE writes all of them"
         console.print(f"  … {where}", highlight=False)
+
+
+def _held_back(report: ImportReport) -> str:
+    missing = ", ".join(f"{count.held_back:,} {name}" for name, count in report.tables.items() if count.held_back)
+    return (
+        f"More than a fifth of what was here is missing ({missing}), so nothing was withdrawn:"
+        " the files may have been cut off. If it is meant, add --accept-withdrawals."
+    )
 
 
 def _sentence(problem: Problem) -> str:

@@ -29,6 +29,18 @@ class Frequency(StrEnum):
     MONTHLY = "MONTHLY"
 
 
+class Weekday(StrEnum):
+    """HSDS schedule.wkst; the words are iCalendar's."""
+
+    MONDAY = "MO"
+    TUESDAY = "TU"
+    WEDNESDAY = "WE"
+    THURSDAY = "TH"
+    FRIDAY = "FR"
+    SATURDAY = "SA"
+    SUNDAY = "SU"
+
+
 class CapacityStatus(StrEnum):
     """Whether a service takes people in now. An extension: HSDS only counts free units.
 

@@ -45,7 +45,6 @@ _BETWEEN = re.compile(r"\s*(?:,|&|/|\band\b)\s*", re.IGNORECASE)
 _NOT_SPEECH = re.compile(
     r"brochure|literature|publication|material|form|book|interpret|translat|accom|arrange|possib", re.IGNORECASE
 )
-_INTERPRETER = re.compile(r"interpret|translat|language (?:line|link|bank)|accom|arrange", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -98,11 +97,6 @@ def read_list(text: str) -> Listed:
 def _named(part: str) -> str | None:
     """The language a word names. Codes do not count here: "so" and "also" are words first."""
     return _ALIASES.get(part.replace(".", "").casefold()) or _codes_by_name().get(part.casefold())
-
-
-def offers_interpreter(interpretation_services: str | None) -> bool:
-    """Whether a service's own words about interpretation promise one: "Language Line", "accommodations possible"."""
-    return bool(interpretation_services and _INTERPRETER.search(interpretation_services))
 
 
 def compared_as(code: str) -> str:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.directory import values as read
-from app.directory.codes import Frequency, LocationType, ServiceStatus
+from app.directory.codes import CapacityStatus, Frequency, LocationType, ServiceStatus, Weekday
 from app.directory.hours import DAYS, LONGEST_NIGHT, span_length
 from app.directory.languages import code_of
 from app.directory.rows import Problem, Row
@@ -52,9 +52,15 @@ class Record:
     line: int
 
     def fingerprint(self) -> str:
-        """The same for the same values, in every process and on every machine."""
-        text = json.dumps(self.values, sort_keys=True, default=str, ensure_ascii=False)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        """The same for the same values, in every process and on every machine.
+
+        What is empty does not count, so that a column we begin to keep changes no row that has nothing in it.
+        """
+        said = {name: value for name, value in self.values.items() if value is not None}
+        return hashlib.blake2b(_CANONICAL.encode(said).encode(), digest_size=16).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
 
 
 def source_name(given: str) -> str:
@@ -87,6 +93,8 @@ class Column:
     """When the cell is empty."""
     fallback: Any = None
     """When the cell cannot be read."""
+    ours: bool = False
+    """An extension that is known here and rarely upstream: an empty cell says nothing against what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,11 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
 
     def cell(self, *names: str) -> str:
-        return next((text for name in names if (text := self.row.cells.get(name, ""))), "")
+        cells = self.row.cells
+        for name in names:
+            if text := cells.get(name):
+                return text
+        return ""
 
     def complain(self, column: str | None, reason: str) -> None:
         self.problems.append(Problem(self.row.file, self.row.line, column, reason, kept=True))
@@ -151,8 +163,13 @@ class Table:
     def _fill(self, draft: Draft, source: str) -> None:
         if not draft.cell("id"):
             raise _Refused("id", "is empty")
+        cells, values = draft.row.cells, draft.values
         for column in self.columns:
-            draft.values[column.name] = _read(column, draft)
+            text = cells.get(column.name) or (draft.cell(*column.also) if column.also else "")
+            if text or column.required:
+                values[column.name] = _read(column, text, draft)
+            elif not column.ours:
+                values[column.name] = column.default
         for link in self.links:
             _follow(link, source, draft)
         if self.belongs and not draft.references:
@@ -161,12 +178,9 @@ class Table:
             self.finish(draft, source)
 
 
-def _read(column: Column, draft: Draft) -> object:
-    text = draft.cell(column.name, *column.also)
+def _read(column: Column, text: str, draft: Draft) -> object:
     if not text:
-        if column.required:
-            raise _Refused(column.name, "is empty")
-        return column.default
+        raise _Refused(column.name, "is empty")
     try:
         return column.read(text)
     except Unreadable as error:
@@ -177,7 +191,7 @@ def _read(column: Column, draft: Draft) -> object:
 
 
 def _follow(link: Link, source: str, draft: Draft) -> None:
-    upstream = draft.cell(link.name)
+    upstream = draft.row.cells.get(link.name, "")
     if not upstream:
         if link.required:
             raise _Refused(link.name, "is empty")
@@ -208,11 +222,47 @@ def _frequency(text: str) -> str:
     return word
 
 
-def _ages(draft: Draft, _source: str) -> None:
+def _weekday(text: str) -> Weekday:
+    try:
+        return Weekday(text.strip().upper())
+    except ValueError:
+        raise Unreadable(f"“{text[:60]}” is none of {', '.join(Weekday)}") from None
+
+
+def _daily_limit(text: str) -> int:
+    limit = read.whole(text)
+    if limit < 1:
+        raise Unreadable(f"“{text[:60]}” lets nobody in")
+    return limit
+
+
+def _service(draft: Draft, source: str) -> None:
+    _ages(draft)
+    _evidence(draft, source)
+
+
+def _ages(draft: Draft) -> None:
     low, high = draft.values["minimum_age"], draft.values["maximum_age"]
     if low is not None and high is not None and low > high:
         draft.values.update(minimum_age=None, maximum_age=None)
         draft.complain("minimum_age", f"{low:g} is above the maximum age {high:g}; both were left out")
+
+
+def _evidence(draft: Draft, source: str) -> None:
+    """Capacity and verification are believed only with who said so and when."""
+    values = draft.values
+    status = values.get("capacity_status")
+    if status in {None, CapacityStatus.UNKNOWN} or not values.get("capacity_at"):
+        if status not in {None, CapacityStatus.UNKNOWN}:
+            draft.complain("capacity_at", "is empty or cannot be read, so the capacity was left out")
+        for name in ("capacity_status", "capacity_until", "capacity_source", "capacity_at"):
+            values.pop(name, None)
+    else:
+        values.setdefault("capacity_source", source)
+        values.setdefault("capacity_until", None)
+    if not values.get("last_verified_on") or not values.get("last_verified_by"):
+        values.pop("last_verified_on", None)
+        values.pop("last_verified_by", None)
 
 
 def _place(draft: Draft, _source: str) -> None:
@@ -288,18 +338,25 @@ def _or_refuse(column: str, reader: Callable[[str], Any], text: str) -> object:
         raise _Refused(column, str(error)) from None
 
 
-def _said_of(draft: Draft, source: str) -> None:
-    """HSDS writes the table's name; packages in the wild write "services" and "Service"."""
-    entity = draft.values["link_entity"].casefold()
-    entity = next((table.name for table in TABLES if entity in {table.name, *table.files}), None)
-    if entity is None:
-        raise _Refused("link_entity", f"“{draft.values['link_entity'][:60]}” is no table we keep")
-    upstream = draft.cell("link_id")
-    if not upstream:
-        raise _Refused("link_id", "is empty")
-    target = identity(source, entity, upstream)
-    draft.values.update(link_entity=entity, link_id=target)
-    draft.references["link_id"] = Reference(entity, upstream, target, vital=True)
+def _said_of(table_column: str, id_column: str) -> Callable[[Draft, str], None]:
+    """A row that names the table it speaks of.
+
+    HSDS writes the table's name; packages in the wild write "services" and "Service".
+    """
+
+    def point(draft: Draft, source: str) -> None:
+        named = draft.values[table_column]
+        entity = next((table.name for table in TABLES if named.casefold() in {table.name, *table.files}), None)
+        if entity is None:
+            raise _Refused(table_column, f"“{named[:60]}” is no table we keep")
+        upstream = draft.cell(id_column)
+        if not upstream:
+            raise _Refused(id_column, "is empty")
+        target = identity(source, entity, upstream)
+        draft.values.update({table_column: entity, id_column: target})
+        draft.references[id_column] = Reference(entity, upstream, target, vital=True)
+
+    return point
 
 
 _OWNERS = (
@@ -356,8 +413,20 @@ TABLES: tuple[Table, ...] = (
             Column("tax_id"),
             Column("year_incorporated", read.whole),
             Column("legal_status"),
+            Column("logo"),
+            Column("uri"),
         ),
         (Link("parent_organization_id", "organization", checked=False),),
+    ),
+    Table(
+        "organization_identifier",
+        ("organization_identifiers", "organization_identifier"),
+        (
+            Column("identifier_scheme"),
+            Column("identifier_type", required=True),
+            Column("identifier", required=True),
+        ),
+        (Link("organization_id", "organization", required=True),),
     ),
     Table(
         "program",
@@ -445,14 +514,23 @@ TABLES: tuple[Table, ...] = (
             Column("maximum_age", read.age),
             Column("assured_date", read.day),
             Column("assurer_email"),
+            Column("licenses"),
             Column("alert", read.block),
             Column("last_modified", read.moment),
+            Column("capacity_status", _word(CapacityStatus), ours=True),
+            Column("capacity_until", read.day, ours=True),
+            Column("capacity_source", ours=True),
+            Column("capacity_at", read.moment, ours=True),
+            Column("intake_daily_limit", _daily_limit, ours=True),
+            Column("interpreter", read.flag, ours=True),
+            Column("last_verified_on", read.day, ours=True),
+            Column("last_verified_by", ours=True),
         ),
         (
             Link("organization_id", "organization", required=True),
             Link("program_id", "program", vital=False),
         ),
-        finish=_ages,
+        finish=_service,
     ),
     Table(
         "service_at_location",
@@ -470,7 +548,13 @@ TABLES: tuple[Table, ...] = (
     Table(
         "phone",
         ("phones", "phone"),
-        (Column("number", required=True), Column("extension"), Column("type"), Column("description")),
+        (
+            Column("number", required=True),
+            # HSDS wants a number there; what is none is written beside it.
+            Column("extension", also=("extension_text",)),
+            Column("type"),
+            Column("description"),
+        ),
         (*_OWNERS, Link("contact_id", "contact", vital=False)),
         belongs=True,
         finish=_dialable,
@@ -494,11 +578,15 @@ TABLES: tuple[Table, ...] = (
             Column("valid_from", read.day),
             Column("valid_to", read.day),
             Column("dtstart", read.day),
+            Column("timezone", read.number),
             Column("until", read.day),
             Column("count", read.whole),
+            Column("wkst", _weekday),
             Column("freq", _frequency),
             Column("interval", read.whole),
+            Column("byweekno"),
             Column("bymonthday"),
+            Column("byyearday"),
             Column("description", read.block),
             Column("schedule_link", read.web_address),
             Column("attending_type"),
@@ -564,7 +652,35 @@ TABLES: tuple[Table, ...] = (
             Column("label"),
         ),
         (Link("taxonomy_term_id", "taxonomy_term"),),
-        finish=_said_of,
+        finish=_said_of("link_entity", "link_id"),
+    ),
+    Table(
+        "url",
+        ("url", "urls"),
+        (Column("label"), Column("url", read.web_address, required=True)),
+        (Link("organization_id", "organization"), Link("service_id", "service")),
+        belongs=True,
+    ),
+    Table(
+        "funding",
+        ("funding", "fundings"),
+        (Column("funder", read.block, also=("source",)),),
+        (Link("organization_id", "organization"), Link("service_id", "service")),
+        belongs=True,
+    ),
+    Table(
+        "metadata",
+        ("metadata",),
+        (
+            Column("resource_type", required=True),
+            Column("last_action_date", read.day, required=True),
+            Column("last_action_type", required=True),
+            Column("field_name", required=True),
+            Column("previous_value", str, default=""),
+            Column("replacement_value", str, default=""),
+            Column("updated_by", required=True),
+        ),
+        finish=_said_of("resource_type", "resource_id"),
     ),
 )
 

@@ -1,12 +1,18 @@
-"""A package of directory files: a folder or a zip, opened file by file and never unpacked.
+"""A package of directory files: a folder, a zip, or a single file. It is opened file by file and never unpacked.
 
-Somebody else's zip is read with care: what unpacks to a hundred times its size is refused before it is opened.
+Somebody else's zip is read with care. What unpacks to a hundred times its size, or to more than any directory, is
+refused before it is opened; a file that leads out of the package, or is an archive itself, is passed over and reported.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+import stat
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,8 +23,23 @@ from app.directory.rows import Problem, Row, normal_name, rows
 HARMLESS_SIZE = 64 * 1024 * 1024
 HIGHEST_RATIO = 100
 """Tables of text shrink to a tenth or so; repetitive ones to a fiftieth."""
+LARGEST_TOTAL = 32 * 1024**3
+"""Bytes that a zip may unpack to: a hundred times the directory of the United States."""
+MOST_FILES = 10_000
+LARGEST_DESCRIPTION = 16 * 1024 * 1024
+"""Bytes of a datapackage.json."""
+DEEPEST = 2
+"""Folders within folders that are looked into; exports come in one of their own, some in two."""
 
-_KINDS = {".csv", ".json"}
+TABLES = frozenset({".csv", ".tsv"})
+DOCUMENTS = frozenset({".json", ".ndjson", ".jsonl"})
+KINDS = TABLES | DOCUMENTS
+_ARCHIVES = frozenset({".zip", ".gz", ".7z", ".rar", ".tar", ".xlsx", ".xls"})
+_DESCRIPTION = "datapackage"
+_CHUNK = 1024 * 1024
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What reading a damaged or unreadable member of a zip can raise."""
 
 
 class PackageError(Exception):
@@ -31,24 +52,51 @@ class Member:
     size: int
     open: Callable[[], BinaryIO]
 
+    @property
+    def kind(self) -> str:
+        """Its ending, in small letters."""
+        return PurePosixPath(self.file).suffix.lower()
+
 
 class Package:
-    """The CSV and JSON files of one package by normalized name without ending: `services`, `taxonomy_terms`."""
+    """The tables and documents of one package by plain name without ending: `services`, `taxonomy_terms`."""
 
-    def __init__(self, name: str, members: Sequence[Member]) -> None:
+    def __init__(self, name: str, members: Sequence[Member], problems: Sequence[Problem] = ()) -> None:
         self.name = name
-        self.members = {normal_name(Path(member.file).stem): member for member in members}
+        self.problems = list(problems)
+        """What is in the package and not read."""
+        self.members: dict[str, Member] = {}
         self.bytes_read = 0
         self.reading = ""
         """The file being read."""
+        self.passes = 1
+        """How often everything is read."""
+        self._aliases = self._described(members)
+        for member in members:
+            self._add(member)
 
-    def find(self, names: Sequence[str]) -> str | None:
+    def find(self, names: Iterable[str]) -> str | None:
         """The first of these names under which there is a file."""
         return next((name for name in names if name in self.members), None)
 
     @property
-    def csv_bytes(self) -> int:
-        return sum(member.size for member in self.members.values() if member.file.lower().endswith(".csv"))
+    def bytes_total(self) -> int:
+        """Bytes that reading everything will read."""
+        return self.passes * sum(member.size for member in self.members.values())
+
+    def digest(self) -> str:
+        """The same for the same files with the same contents, wherever they lie."""
+        found = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.members):
+            member = self.members[name]
+            found.update(f"{member.file}\n{member.size}\n".encode())
+            try:
+                with member.open() as stream:
+                    while chunk := stream.read(_CHUNK):
+                        found.update(chunk)
+            except BROKEN:  # it is reported when its rows are read
+                found.update(b"broken")
+        return found.hexdigest()
 
     def columns(self, name: str) -> frozenset[str]:
         """The normalized column names of a CSV file; none when it has no row."""
@@ -58,61 +106,177 @@ class Package:
     def rows(self, *names: str) -> Iterator[Row | Problem]:
         """The rows of the first of these files that is there, and the problems with it; nothing if none is."""
         name = self.find(names)
-        if name is None:
+        if name is None or self.members[name].kind not in TABLES:
             return
+        with_progress = self.begin(name)
+        yield from self._rows(name, with_progress)
+        self.end(name)
+
+    def begin(self, name: str) -> Callable[[int], None]:
+        """Say that this member is being read now; what is returned is to be told how many bytes of it have been."""
         self.reading = self.members[name].file
-        before = self.bytes_read
+        before = self._before = self.bytes_read
 
         def on_read(position: int) -> None:
             self.bytes_read = before + position
 
-        yield from self._rows(name, on_read)
-        self.bytes_read = before + self.members[name].size
+        return on_read
+
+    def end(self, name: str) -> None:
+        self.bytes_read = self._before + self.members[name].size
 
     def _rows(self, name: str, on_read: Callable[[int], None]) -> Iterator[Row | Problem]:
         member = self.members[name]
-        return rows(member.file, member.open, on_read)
+        try:
+            yield from rows(member.file, member.open, on_read)
+        except BROKEN as error:
+            yield broken(member.file, error)
+
+    def _add(self, member: Member) -> None:
+        name = self._aliases.get(member.file) or plain_name(member.file)
+        if name == _DESCRIPTION:
+            return
+        if name in self.members:
+            reason = f"is there twice; {self.members[name].file} counts"
+            self.problems.append(Problem(member.file, None, None, reason, kept=False))
+        else:
+            self.members[name] = member
+
+    def _described(self, members: Sequence[Member]) -> dict[str, str]:
+        """The table of each file, where a datapackage.json says so: packages may call their files anything."""
+        for member in members:
+            if plain_name(member.file) == _DESCRIPTION and member.size <= LARGEST_DESCRIPTION:
+                try:
+                    with member.open() as stream:
+                        return dict(_resources(json.load(stream)))
+                except (ValueError, RecursionError, *BROKEN):
+                    self.problems.append(Problem(member.file, None, None, "cannot be read as JSON", kept=True))
+        return {}
+
+
+def broken(file: str, error: Exception) -> Problem:
+    """What to say of a file that cannot be read to its end."""
+    said = " ".join(str(error).split())[:120]
+    return Problem(file, None, None, f"is damaged and was read only as far as it goes: {said}", kept=False)
+
+
+def plain_name(file: str) -> str:
+    """The table a file is named after: “HSDS_Services-2024-03-01.CSV” is `services`."""
+    name = normal_name(PurePosixPath(file).name.rpartition(".")[0])
+    name = re.sub(r"^(?:hsds|open_?referral|or)_", "", name)
+    return re.sub(r"(?:_?(?:export|\d{4}_?\d{2}_?\d{2}(?:_?\d+)*))+$", "", name) or name
 
 
 def open_package(path: Path) -> Package:
-    """The package in a folder or in a zip file; in a zip it may lie in a folder of its own.
+    """The package in a folder, in a zip, or in a single file; it may lie in a folder of its own.
 
     :raises PackageError: there is none, or it is not safe to read.
     """
     if path.is_dir():
-        return Package(path.resolve().name, list(_files(path)))
+        return Package(path.resolve().name, *_found(path))
     if not path.exists():
         raise PackageError(f"There is no folder or file {path}.")
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError):
-        raise PackageError(f"{path.name} is neither a folder nor a zip file.") from None
-    return Package(path.stem, _zipped(archive))
+    if zipfile.is_zipfile(path) and path.suffix.lower() not in KINDS:
+        return _zipped(path)
+    if path.suffix.lower() in KINDS:
+        return Package(path.stem, [Member(path.name, path.stat().st_size, partial(_open, path))])
+    raise PackageError(f"{path.name} is neither a folder nor a zip file, nor a CSV or JSON file.")
 
 
-def _files(folder: Path) -> Iterator[Member]:
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in _KINDS and file.is_file() and not file.name.startswith("."):
-            yield Member(file.name, file.stat().st_size, partial(_open, file))
+def _resources(document: object) -> Iterator[tuple[str, str]]:
+    resources = document.get("resources") if isinstance(document, dict) else None
+    for resource in resources if isinstance(resources, list) else ():
+        if isinstance(resource, dict) and isinstance(resource.get("name"), str):
+            paths = resource.get("path")
+            for path in paths if isinstance(paths, list) else [paths]:
+                if isinstance(path, str):
+                    yield PurePosixPath(path).name, normal_name(resource["name"])
+
+
+def _found(folder: Path) -> tuple[list[Member], list[Problem]]:
+    members, problems = [], []
+    # Not sorted all at once: a folder somebody names by mistake may be a whole disk.
+    for file in sorted(_files(folder, DEEPEST), key=lambda file: (len(file.parts), file.name)):
+        if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+            problems.append(Problem(file.name, None, None, "leads out of the folder; it was not read", kept=False))
+        elif file.suffix.lower() in _ARCHIVES:
+            problems.append(_nested(file.name))
+        else:
+            members.append(Member(file.name, file.stat().st_size, partial(_open, file)))
+    return members, problems
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    for seen, file in enumerate(folder.iterdir()):
+        if seen >= MOST_FILES:
+            raise PackageError(f"{folder.name} holds more than {MOST_FILES:,} files, so it is no directory.")
+        if file.name.startswith((".", "__MACOSX")):
+            continue
+        if file.is_dir() and depth and not file.is_symlink():
+            yield from _files(file, depth - 1)
+        elif file.suffix.lower() in KINDS | _ARCHIVES and file.is_file():
+            yield file
 
 
 def _open(file: Path) -> BinaryIO:
     return file.open("rb")
 
 
-def _zipped(archive: zipfile.ZipFile) -> list[Member]:
-    wanted: dict[str, zipfile.ZipInfo] = {}
-    for info in sorted(archive.infolist(), key=lambda info: info.filename.count("/")):
-        path = PurePosixPath(info.filename)
-        if path.suffix.lower() in _KINDS and not any(part.startswith((".", "__MACOSX")) for part in path.parts):
-            wanted.setdefault(path.name, info)
-    size = sum(info.file_size for info in wanted.values())
-    packed = sum(info.compress_size for info in wanted.values())
-    if size > HARMLESS_SIZE and size > HIGHEST_RATIO * packed:
-        raise PackageError(f"The zip file unpacks to {size // 2**20:,} MB, a hundred times its size: it is not read.")
-    if any(info.flag_bits & 1 for info in wanted.values()):
+def _zipped(path: Path) -> Package:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise PackageError(f"{path.name} is a damaged zip file.") from None
+    listed = archive.infolist()
+    if len(listed) > MOST_FILES:
+        raise PackageError(f"The zip file holds more than {MOST_FILES:,} files, so it is no directory.")
+    wanted: list[zipfile.ZipInfo] = []
+    problems: list[Problem] = []
+    for info in sorted(listed, key=lambda info: (info.filename.count("/"), info.filename)):
+        place = PurePosixPath(info.filename.replace("\\", "/"))
+        if info.is_dir() or any(part.startswith((".", "__MACOSX")) and part != ".." for part in place.parts):
+            continue
+        if reason := _unfit(info, place):
+            problems.append(Problem(info.filename, None, None, reason, kept=False))
+        elif place.suffix.lower() in _ARCHIVES:
+            problems.append(_nested(info.filename))
+        elif place.suffix.lower() in KINDS:
+            wanted.append(info)
+    _refuse_bombs(wanted)
+    members = [Member(_last(info), info.file_size, partial(_open_zipped, archive, info)) for info in wanted]
+    return Package(path.stem, members, problems)
+
+
+def _last(info: zipfile.ZipInfo) -> str:
+    return PurePosixPath(info.filename.replace("\\", "/")).name
+
+
+def _unfit(info: zipfile.ZipInfo, place: PurePosixPath) -> str | None:
+    if ".." in place.parts or place.is_absolute() or ":" in place.parts[0]:
+        return "has a path that leads out of the package; it was not read"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link and no file; it was not read"
+    return None
+
+
+def _nested(file: str) -> Problem:
+    return Problem(
+        file, None, None, "is an archive or a workbook, which is not opened here: unpack it first", kept=False
+    )
+
+
+def _refuse_bombs(wanted: Sequence[zipfile.ZipInfo]) -> None:
+    size = sum(info.file_size for info in wanted)
+    if size > LARGEST_TOTAL:
+        raise PackageError(f"The zip file unpacks to {size // 2**20:,} MB, more than any directory: it is not read.")
+    for some in (wanted, *([info] for info in wanted)):
+        size, packed = sum(info.file_size for info in some), sum(info.compress_size for info in some)
+        if size > HARMLESS_SIZE and size > HIGHEST_RATIO * packed:
+            raise PackageError(
+                f"The zip file unpacks to {size // 2**20:,} MB, a hundred times its size: it is not read."
+            )
+    if any(info.flag_bits & 1 for info in wanted):
         raise PackageError("The zip file is encrypted: unpack it first.")
-    return [Member(name, info.file_size, partial(_open_zipped, archive, info)) for name, info in sorted(wanted.items())]
 
 
 def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 FIELD_LIMIT = csv.field_size_limit()
@@ -24,6 +26,12 @@ LINE_LIMIT = 1024 * 1024
 
 _UNCLOSED = f"a quoted field is never closed, or is longer than {FIELD_LIMIT:,} characters"
 _CHUNK = 1024 * 1024
+_SAMPLE = 4096
+_PROGRESS_LINES = 64
+_BLANK_LINES = 20
+"""That may stand before the header."""
+_DELIMITERS = ",;\t|"
+_NUL = "holds NUL characters, which were left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,11 @@ class Problem:
     of: tuple[str, str] | None = None
     """The table and upstream id of a row that was refused but is still listed upstream."""
 
+    @property
+    def damages(self) -> bool:
+        """Whether the file cannot be taken for a full list any more: nobody knows what stood there."""
+        return not self.kept and self.field is None and self.of is None
+
 
 def rows(file: str, open_stream: Callable[[], BinaryIO], on_read: Callable[[int], None]) -> Iterator[Row | Problem]:
     """Every row of a CSV file, and every problem with the file itself, in the order of the file.
@@ -55,26 +68,101 @@ def rows(file: str, open_stream: Callable[[], BinaryIO], on_read: Callable[[int]
     :param on_read: told how many bytes have been read so far.
     """
     with open_stream() as stream:
-        encoding = _encoding(stream)
-    if encoding == "cp1252":
-        yield Problem(file, None, None, "is not UTF-8; it was read as Windows-1252", kept=True)
-    with open_stream() as stream, io.TextIOWrapper(stream, encoding, errors="replace", newline="") as text:
+        encoding = encoding_of(stream)
+    if encoding.note:
+        yield Problem(file, None, None, encoding.note, kept=True)
+    with open_stream() as stream, encoding.text(stream) as text:
         lines = _Lines(text)
         header = _header(lines)
         if not any(header):
             yield Problem(file, 1, None, "has no header line", kept=False)
             return
+        yield from _unclear_columns(file, header)
         for outcome in _records(lines, len(header)):
-            on_read(stream.tell())
+            if outcome.line % _PROGRESS_LINES == 0:
+                on_read(stream.tell())
             if isinstance(outcome, _Damage):
                 yield Problem(file, outcome.line, None, outcome.reason, outcome.fields is not None)
+            if lines.slips:
+                yield from (Problem(file, line, None, reason, kept=True) for line, reason in lines.slips)
+                lines.slips.clear()
             if outcome.fields is not None:
                 yield Row(file, outcome.line, _cells(header, outcome.fields))
 
 
+@lru_cache(maxsize=4096)
 def normal_name(column: str) -> str:
-    """A column's name, however it is capitalized and spaced."""
-    return re.sub(r"[^a-z0-9]+", "_", column.strip().lower()).strip("_")
+    """A column's name, however it is capitalized and spaced: “Organization ID” and “organizationId” are one."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=ID(?:s?$|[^A-Za-z]))", "_", column.strip())
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the bytes of a file are to be read, and what is to be said about it."""
+
+    name: str
+    note: str | None = None
+
+    def text(self, stream: BinaryIO) -> io.TextIOWrapper:
+        return io.TextIOWrapper(stream, self.name, errors=_AS_WINDOWS, newline="")
+
+
+def encoding_of(stream: BinaryIO) -> Encoding:
+    """UTF-8 or UTF-16, with or without a mark at the beginning; what is neither is read as Windows-1252.
+
+    Files that were put together from several come in a mixture of UTF-8 and Windows-1252: each is read as what it is.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    chunk = stream.read(_CHUNK)
+    if wide := _wide(chunk):
+        return Encoding(wide)
+    good, bad = 0, 0
+    while chunk:
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            some_good, some_bad = _beyond_ascii(chunk)
+            good, bad = good + some_good, bad + some_bad
+            decoder.reset()
+        else:
+            good += 1 if not chunk.isascii() else 0
+        chunk = stream.read(_CHUNK)
+    if decoder.getstate()[0]:
+        bad += 1
+    if not bad:
+        return Encoding("utf-8-sig")
+    if good:
+        return Encoding("utf-8-sig", "is UTF-8 only in parts; what is not was read as Windows-1252")
+    return Encoding("utf-8-sig", "is not UTF-8; it was read as Windows-1252")
+
+
+def _wide(beginning: bytes) -> str | None:
+    """UTF-16 by its mark, or by every other byte of its first characters being zero."""
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    sample = beginning[:_SAMPLE]
+    for name, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
+        if zeros and zeros.count(0) > len(zeros) * 0.6:
+            return name
+    return None
+
+
+def _beyond_ascii(chunk: bytes) -> tuple[int, int]:
+    """How many characters of a chunk beyond ASCII are UTF-8, and how many bytes are not."""
+    text = chunk.decode("utf-8", errors="surrogateescape")
+    bad = sum("\udc80" <= character <= "\udcff" for character in text)
+    return sum(character > "\x7f" for character in text) - bad, bad
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+_AS_WINDOWS = "loopline-as-windows-1252"
+codecs.register_error(_AS_WINDOWS, _as_windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +189,36 @@ class _Lines:
         self.number = 0
         self.taken: list[str] = []
         """The lines of the record being read."""
+        self.slips: list[tuple[int, str]] = []
+        """Lines in which something was put right."""
+        self.delimiter = ","
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(LINE_LIMIT)
+        again = bool(self._again)
+        line = self._again.popleft() if again else self._text.readline(LINE_LIMIT)
         if not line:
             raise StopIteration
         self.number += 1
         self.taken.append(line)
         if len(line) >= LINE_LIMIT and not line.endswith(("\n", "\r")):
-            self._pass_over()
+            if not again:
+                self._pass_over()
             raise _TooLongLine
+        if "\0" in line and not again:
+            self.slips.append((self.number, _NUL))
         return line
 
     def begin(self) -> int:
         """Begin a record; its first line's number."""
         self.taken.clear()
         return self.number + 1
+
+    def put_back(self) -> None:
+        self._again.extendleft(reversed(self.taken[-1:]))
+        self.number -= 1
 
     def put_back_all_but_first(self) -> None:
         self._again.extendleft(reversed(self.taken[1:]))
@@ -130,31 +229,27 @@ class _Lines:
             pass
 
 
-def _encoding(stream: BinaryIO) -> str:
-    """UTF-8 when all of it is, with or without a byte order mark; UTF-16 by its mark; else Windows-1252."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    first = True
-    while chunk := stream.read(_CHUNK):
-        if first and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        first = False
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError:
-            return "cp1252"
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8-sig"
-
-
 def _header(lines: _Lines) -> list[str]:
-    try:
-        fields, _ = _parse(lines)
-    except StopIteration:
-        return []
-    return [normal_name(name) for name in fields]
+    """The names in the first line that is not blank, whatever stands between them."""
+    for first in itertools.islice(lines, _BLANK_LINES):
+        plain = first.replace("\0", "").strip()
+        if not plain.strip(_DELIMITERS) or plain.casefold().startswith("sep="):
+            continue
+        lines.delimiter = max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", plain).count)
+        lines.put_back()
+        try:
+            lines.begin()
+            fields, _reason = _parse(lines)
+        except StopIteration:
+            return []
+        return [normal_name(name) for name in fields]
+    return []
+
+
+def _unclear_columns(file: str, header: Sequence[str]) -> Iterator[Problem]:
+    for name, times in Counter(filter(None, header)).items():
+        if times > 1:
+            yield Problem(file, 1, name, f"is the name of {times} columns; the last one counts", kept=True)
 
 
 def _records(lines: _Lines, width: int) -> Iterator[_Record]:
@@ -193,7 +288,7 @@ def _parse(lines: _Lines) -> tuple[list[str], str | None]:
     :raises StopIteration: there are no more lines.
     """
     try:
-        return next(csv.reader(lines, strict=True)), None
+        return next(csv.reader(lines, strict=True, delimiter=lines.delimiter)), None
     except _TooLongLine:
         return [], f"a line is longer than {LINE_LIMIT:,} characters"
     except csv.Error as error:
@@ -201,7 +296,7 @@ def _parse(lines: _Lines) -> tuple[list[str], str | None]:
         if len(lines.taken) > 1 or "end of data" in str(error):
             return [], _UNCLOSED
     try:
-        return next(csv.reader(lines.taken)), None
+        return next(csv.reader(lines.taken, delimiter=lines.delimiter)), None
     except csv.Error:
         return [], f"a field is longer than {FIELD_LIMIT:,} characters"
 

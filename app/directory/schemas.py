@@ -4,6 +4,9 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from app.forms import AtMost
 
+MOST_PAGES = 50
+"""Of one search; nobody reads on, and a page further down costs as much as all before it."""
+
 
 class SearchIn(Schema):
     """What somebody looks for in the directory. All of it may be left out."""
@@ -15,4 +18,18 @@ class SearchIn(Schema):
     need = fields.String(load_default=None)
     language = fields.String(load_default=None)
     near = fields.String(load_default=None, validate=AtMost(80))
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
+    open = fields.Boolean(load_default=False)
+    """Only what is open at this moment."""
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=MOST_PAGES))
+
+
+class CorrectionIn(Schema):
+    """What an agency says of its service. A box left empty says that there is nothing to say."""
+
+    description = fields.String(load_default="", validate=AtMost(5000))
+    eligibility_description = fields.String(load_default="", validate=AtMost(2000))
+    application_process = fields.String(load_default="", validate=AtMost(2000))
+    fees_description = fields.String(load_default="", validate=AtMost(1000))
+    wait_time = fields.String(load_default="", validate=AtMost(500))
+    email = fields.String(load_default="", validate=AtMost(200))
+    url = fields.String(load_default="", validate=AtMost(500))

@@ -53,6 +53,12 @@ _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 
 
+# As most numbers are written; the library, which takes a hundred times as long, would say the same of them.
+_PLAIN_NUMBER = re.compile(r"(?:\+?1[ .-]?)?\(?(\d{3})\)?[ .-]{0,3}(\d{3})[ .-]?(\d{4})", re.ASCII)
+_US = phonenumbers.PhoneMetadata.metadata_for_region("US")
+_US_NUMBER = re.compile(str(_US.fixed_line.national_number_pattern) if _US and _US.fixed_line else r"(?!)")
+
+
 class Unreadable(ValueError):
     """The text is not what its field asks for; the message is the reason, to follow the field's name."""
 
@@ -189,6 +195,9 @@ def dialable(text: str) -> str | None:
 
     :raises Unreadable: nobody can dial it.
     """
+    plain = _PLAIN_NUMBER.fullmatch(text)
+    if plain and _US_NUMBER.fullmatch(digits := "".join(plain.groups())):
+        return f"+1{digits}"
     if re.sub(r"\D", "", text) in _SHORT_CODES and not re.search(r"[A-Za-z]", text):
         return None
     try:

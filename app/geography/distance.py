@@ -16,6 +16,9 @@ EARTH_RADIUS_MILES = 3958.7613
 FARTHEST_MILES = pi * EARTH_RADIUS_MILES
 """Nothing on Earth is farther away than this."""
 
+MILES_IN_A_DEGREE = EARTH_RADIUS_MILES * pi / 180
+"""Of latitude."""
+
 _DIAMETER = 2 * EARTH_RADIUS_MILES
 
 GRAIN_MILES = {

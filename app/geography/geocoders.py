@@ -54,6 +54,8 @@ class ZipGeocoder(Geocoder):  # type: ignore[misc]  # geopy has no types
 def named(name: str, options: Mapping[str, Any], timeout: float) -> Geocoder:
     """The geocoder of that name: "zip" for ours, else geopy's name for a service, such as "nominatim".
 
+    :param options: what the service is set up with; `user_agent`, `domain` or `api_key` for most.
+
     :raises SettingsError: geopy knows no such service, or it cannot be set up with these options.
     """
     if name == ZIP:
@@ -61,9 +63,11 @@ def named(name: str, options: Mapping[str, Any], timeout: float) -> Geocoder:
     try:
         return get_geocoder_for_service(name)(**{"timeout": timeout, **options})
     except GeocoderNotFound:
-        raise SettingsError(f"GEOCODER must be zip or a geocoder of geopy such as nominatim, not “{name}”.") from None
+        raise SettingsError(
+            f"GEOCODER and PATIENT_GEOCODER must be zip or a geocoder of geopy such as nominatim, not “{name}”."
+        ) from None
     except (TypeError, GeopyError) as wrong:
-        raise SettingsError(f"GEOCODER_OPTIONS do not fit {name}: {wrong}.") from wrong
+        raise SettingsError(f"The options of the geocoder do not fit {name}: {wrong}.") from wrong
 
 
 _WORDS = {

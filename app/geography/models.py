@@ -26,4 +26,4 @@ class GeocodedAddress(Base):
     longitude: Mapped[float | None]
     precision: Mapped[Precision] = mapped_column(words(Precision))
     """`none` when it knew no such address."""
-    at: Mapped[CreatedAt]
+    at: Mapped[CreatedAt] = mapped_column(index=True)

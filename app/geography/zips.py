@@ -7,6 +7,7 @@ takes half a millisecond, so what was asked once is remembered.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -63,6 +64,15 @@ def find_city(city: str, state: str) -> Place | None:
         state=first.state,
         county=first.county,
     )
+
+
+def everything() -> Iterator[tuple[str, Place]]:
+    """Every ZIP code that has a place, once."""
+    seen: set[str] = set()
+    for row in zipcodes.list_all():
+        if _located(row) and row["zip_code"] not in seen:
+            seen.add(row["zip_code"])
+            yield row["zip_code"], _place(row)
 
 
 def nearest(point: Point) -> Place | None:

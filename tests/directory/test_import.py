@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.directory import operations
+from app.db import held
+from app.directory import importing, operations, queries
 from app.directory.codes import CapacityStatus, ServiceStatus
+from app.directory.importing import ImportReport, import_directory
 from app.directory.mapping import identity
 from app.directory.models import (
     Address,
@@ -27,7 +29,7 @@ from app.directory.models import (
     ServiceNeed,
     StaleService,
 )
-from app.directory.operations import ImportReport, import_directory, set_capacity
+from app.directory.operations import set_capacity
 from app.directory.packages import PackageError
 from app.errors import NotFound
 from app.events import ServicesChanged
@@ -76,7 +78,7 @@ def the_service(session: DB) -> Service:
 def test_an_hsds_package_goes_in(session: DB, tmp_path: Path) -> None:
     report = take_in(tmp_path, town())
     assert report.problem_count == 0
-    assert report.format == "HSDS"
+    assert report.format == "HSDS 3 tables"
     assert outcome(report, "service") == (1, 0, 0, 0)
     service = the_service(session)
     assert (service.name, service.status, service.source, service.source_id) == (
@@ -332,8 +334,8 @@ def test_what_is_no_package_changes_nothing(session: DB, tmp_path: Path) -> None
 def test_every_batch_is_reported_so_that_it_can_be_committed(
     session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "BATCH", 3)
-    heard: list[operations.Progress] = []
+    monkeypatch.setattr(importing, "BATCH", 3)
+    heard: list[importing.Progress] = []
     import_directory(write(tmp_path, town()), SOURCE, heard.append)
     assert [progress.rows for progress in heard] == sorted(progress.rows for progress in heard)
     assert heard[-1].rows == 12
@@ -344,13 +346,13 @@ def test_every_batch_is_reported_so_that_it_can_be_committed(
 def test_an_import_that_died_is_finished_by_the_next(
     session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, announced: list[uuid.UUID]
 ) -> None:
-    monkeypatch.setattr(operations, "BATCH", 3)
+    monkeypatch.setattr(importing, "BATCH", 3)
     write(tmp_path, town())
 
     class Killed(BaseException):
         pass
 
-    def die_half_way(progress: operations.Progress) -> None:
+    def die_half_way(progress: importing.Progress) -> None:
         session.commit()
         if progress.rows > 6:
             raise Killed
@@ -366,15 +368,64 @@ def test_an_import_that_died_is_finished_by_the_next(
     assert session.scalars(select(ServiceNeed.need)).all() == ["food"]
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_is_in_is_not_written_again_unless_the_package_is_another(
+    session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, edited: bool
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 3)
+    files = town(organizations=[*town()["organizations"], {"id": "2", "name": ""}])
+    write(tmp_path, files)
+
+    class Killed(BaseException):
+        pass
+
+    def die_half_way(progress: importing.Progress) -> None:
+        session.commit()
+        if progress.rows > 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        import_directory(tmp_path, SOURCE, die_half_way)
+    session.rollback()
+    if edited:
+        write(tmp_path, {**files, "phones": [{"id": "p1", "service_id": SERVICE, "number": "410-276-6208"}]})
+    heard: list[importing.Progress] = []
+    report = import_directory(tmp_path, SOURCE, heard.append)
+    assert heard[-1].rows == 13
+    assert outcome(report, "organization") == ((0, 0, 1, 0) if edited else (1, 0, 0, 0))
+    assert [problem.reason for progress in heard for problem in progress.problems] == ["is empty"]
+    assert reasons(report) == ["organizations.csv:3 name: is empty"]
+    assert session.scalar(select(func.count()).select_from(DirectoryImport)) == (2 if edited else 1)
+    assert [problem.number for problem in queries.import_problems(report.id)] == [1]
+
+
+@pytest.mark.usefixtures("session")
+def test_one_source_is_not_taken_in_twice_at_once(tmp_path: Path) -> None:
+    write(tmp_path, town())
+    with held(f"directory.import {SOURCE}") as mine:
+        assert mine
+        with pytest.raises(PackageError, match="is being taken in at this moment"):
+            import_directory(tmp_path, SOURCE)
+        import_directory(tmp_path, "another town")
+    import_directory(tmp_path, SOURCE)
+
+
+def test_the_database_is_told_how_much_has_come(session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "MANY", 1)
+    take_in(tmp_path, town())
+    known = text("SELECT reltuples FROM pg_class WHERE relname = 'service'")
+    assert session.scalar(known) == 1
+
+
 def test_the_history_keeps_what_happened(session: DB, tmp_path: Path) -> None:
     report = take_in(tmp_path, town(phones=[{"id": "1", "service_id": SERVICE, "number": "none"}]))
     row = session.get_one(DirectoryImport, report.id)
     assert row.ended_at is not None
-    assert row.counts["service"] == {"new": 1, "changed": 0, "unchanged": 0, "withdrawn": 0}
+    assert row.counts["service"] == {"new": 1, "changed": 0, "unchanged": 0, "withdrawn": 0, "held_back": 0}
     assert row.problem_count == 1
-    assert row.problems == [
-        {"file": "phones.csv", "line": 2, "field": "number", "reason": "“none” has no digits", "kept": False}
-    ]
+    (problem,) = queries.import_problems(row.id)
+    assert (problem.file, problem.line, problem.field) == ("phones.csv", 2, "number")
+    assert (problem.reason, problem.kept) == ("“none” has no digits", False)
 
 
 def test_needs_can_be_mapped_again(session: DB, tmp_path: Path, announced: list[uuid.UUID]) -> None:

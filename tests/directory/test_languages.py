@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from babel.core import Locale
 
-from app.directory.languages import code_of, compared_as, name_of, offers_interpreter, read_list
+from app.directory.languages import code_of, compared_as, name_of, read_list
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,6 @@ def test_only_plain_names_count_as_spoken(text: str, codes: list[str], understoo
     assert [language.code for language in listed.languages] == codes
     assert (listed.rest is None) is understood
     assert listed.rest in {None, text}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Language Line.", True),
-        ("Accommodations possible.", True),
-        ("Phone interpreter for any other language", True),
-        ("None", False),
-        ("See notes.", False),
-        (None, False),
-    ],
-)
-def test_an_interpreter_is_promised_or_not(text: str | None, expected: bool) -> None:  # noqa: FBT001
-    assert offers_interpreter(text) is expected
 
 
 @pytest.mark.parametrize(

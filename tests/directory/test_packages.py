@@ -41,15 +41,17 @@ def test_what_is_no_package_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.csv").write_text("id\n1\n")
     with pytest.raises(PackageError, match="no folder or file"):
         open_package(tmp_path / "nothing")
+    (tmp_path / "notes.txt").write_text("id\n1\n")
     with pytest.raises(PackageError, match="neither a folder nor a zip"):
-        open_package(tmp_path / "notes.csv")
+        open_package(tmp_path / "notes.txt")
     with pytest.raises(PackageError, match=r"holds no services\.csv"):
         recognize(open_package(tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("header", "name"), [("id,organization_id,name", "HSDS"), ("id,location_id,name", "Ohana CSV")]
+    ("header", "name"), [("id,organization_id,name", "HSDS 3 tables"), ("id,location_id,name", "Ohana CSV")]
 )
 def test_the_format_is_recognized_by_its_services(tmp_path: Path, header: str, name: str) -> None:
     (tmp_path / "services.csv").write_text(f"{header}\n1,2,a\n")
-    assert recognize(open_package(tmp_path)).name == name
+    package = open_package(tmp_path)
+    assert recognize(package).named(package) == name

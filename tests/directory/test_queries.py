@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, scoped_session
 from app import clock
 from app.directory import queries
 from app.directory.codes import CapacityStatus
-from app.directory.operations import import_directory, set_capacity
+from app.directory.importing import import_directory
+from app.directory.operations import set_capacity
 from app.directory.queries import Card
 from app.i18n import speaking
 from tests.directory.packages import LOCATION, OFFER, ORGANIZATION, SERVICE, Cells, town, write

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, scoped_session
 
 from app.config import ROOT
 from app.directory import queries
+from app.directory.importing import ImportReport, import_directory
 from app.directory.models import Location, Schedule, Service, ServiceNeed
-from app.directory.operations import ImportReport, import_directory
 
 SHARED = ROOT.parent / "shared" / "data"
 

@@ -5,6 +5,7 @@ import io
 import uuid
 import zipfile
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, scoped_session
 from werkzeug.test import TestResponse
 
-from app.config import settings
-from app.directory import operations
+from app import clock
+from app.config import MapTiles, settings
+from app.directory import importing, operations, queries
 from app.directory.codes import CapacityStatus
 from app.directory.jobs import import_package
-from app.directory.models import Address, DirectoryImport, Location, Service, ServiceAtLocation
+from app.directory.models import Address, DirectoryImport, ImportProblem, Location, Service, ServiceAtLocation
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from tests.factories import follow, make_organization, make_service_at_location, make_staff, sign_in
@@ -48,7 +50,7 @@ def grace(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  row
 
 
 def link(place: ServiceAtLocation) -> str:
-    return f'href="/directory/services/{place.id}"'
+    return f'href="/directory/services/{place.id}'
 
 
 # Looking for somebody who can help
@@ -180,8 +182,8 @@ def zipped(tables: dict[str, str]) -> io.BytesIO:
     return file
 
 
-def send(client: FlaskClient, *files: tuple[io.BytesIO, str], source: str = "county") -> TestResponse:
-    return client.post("/directory/imports", data={"source": source, "package": list(files)})
+def send(client: FlaskClient, *files: tuple[io.BytesIO, str], source: str = "county", **ticked: str) -> TestResponse:
+    return client.post("/directory/imports", data={"source": source, "package": list(files), **ticked})
 
 
 def run_what_waits(session: Db) -> None:
@@ -206,6 +208,47 @@ def test_a_zip_waits_for_its_turn_and_comes_in(session: Db, client: FlaskClient)
 
 
 @pytest.mark.usefixtures("grace", "uploads")
+def test_one_can_look_first_at_what_would_change(session: Db, client: FlaskClient) -> None:
+    follow(client, send(client, (zipped(TABLES), "county.zip"), dry_run="true"))
+    run_what_waits(session)
+    page = client.get("/directory/imports").text
+    assert "Only looked at" in page
+    assert "Groceries for a week" in page
+    assert session.scalars(select(Service.name)).all() == []
+
+
+@pytest.mark.usefixtures("grace")
+def test_one_sees_how_far_looking_is(session: Db, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "write_aside", session.execute)
+    shown = importing.announce_preview("county.zip", "county")
+    assert "0%, 0 rows so far" in client.get("/directory/imports").text
+    importing.show_progress(shown, importing.Progress("services.csv", 30, 100, 12, ()))
+    session.expire_all()
+    page = client.get("/directory/imports").text
+    assert "Running" in page
+    assert "30%" in page
+    importing.note_failure("county.zip", "county", "It is damaged.", shown)
+    session.flush()
+    page = client.get("/directory/imports").text
+    assert "Running" not in page
+    assert "It is damaged." in page
+
+
+@pytest.mark.usefixtures("grace", "uploads")
+def test_a_flat_table_may_come_with_its_mapping(session: Db, client: FlaskClient) -> None:
+    mapping = b"""
+recognize: [Agency]
+rows:
+  - {table: organization, cells: {id: "{Agency}", name: Agency}}
+  - {table: service, cells: {id: "{Agency}", organization_id: "{Agency}", name: Offer}}
+"""
+    files = [(io.BytesIO(b"Agency,Offer\nGrace,Soup\n"), "all.csv"), (io.BytesIO(mapping), "ours.yaml")]
+    follow(client, send(client, *files))
+    run_what_waits(session)
+    assert session.scalars(select(Service.name)).all() == ["Soup"]
+
+
+@pytest.mark.usefixtures("grace", "uploads")
 def test_tables_may_be_sent_as_they_are(session: Db, client: FlaskClient) -> None:
     tables = [(io.BytesIO(content.encode()), name) for name, content in TABLES.items()]
     follow(client, send(client, *tables))
@@ -218,7 +261,7 @@ def test_the_report_is_a_table_for_whoever_corrects_the_rows(session: Db, client
     follow(client, send(client, (zipped(TABLES), "county.zip")))
     run_what_waits(session)
     done = session.scalars(select(DirectoryImport)).one()
-    done.problems = [*done.problems, {"file": "=cmd()", "line": 1, "field": None, "reason": "@x", "kept": True}]
+    session.add(ImportProblem(import_id=done.id, number=99, file="=cmd()", line=1, field=None, reason="@x", kept=True))
     session.commit()
     response = client.get(f"/directory/imports/{done.id}/report")
     assert response.mimetype == "text/csv"
@@ -235,7 +278,7 @@ def test_the_report_is_a_table_for_whoever_corrects_the_rows(session: Db, client
     [
         ([], "Choose one zip file, or all the CSV files of one directory."),
         ([("notes.txt", b"hello")], "Choose one zip file, or all the CSV files of one directory."),
-        ([("county.zip", b"not a zip")], "is neither a folder nor a zip file."),
+        ([("county.zip", b"not a zip")], "is neither a folder nor a zip file"),
         ([("county.csv", b"a,b\n1,2\n")], "holds no services.csv"),
         ([("services.csv", b"id\n"), ("Services.csv", b"id\n")], "Two of the files have the same name."),
         ([("services.csv", b"id\n"), ("all.zip", b"PK")], "Choose one zip file, or all the CSV files"),
@@ -292,10 +335,11 @@ def test_only_the_last_uploads_are_kept(client: FlaskClient, uploads: Path, monk
 @pytest.mark.usefixtures("grace")
 def test_an_import_under_way_shows_how_far_it_is(session: Db, client: FlaskClient) -> None:
     counts = {"service": {"new": 1200, "changed": 0, "unchanged": 34, "withdrawn": 0}}
-    session.add(DirectoryImport(source="county", package="county", format="HSDS", counts=counts))
+    going = DirectoryImport(source="county", package="county", format="HSDS", counts=counts, progress=0.4)
+    session.add(going)
     session.commit()
     page = client.get("/directory/imports").text
-    assert "1,234 rows so far" in page
+    assert "40%, 1,234 rows so far" in page
     assert "<progress" in page
     assert "data-live" in page
 
@@ -304,3 +348,91 @@ def test_an_import_under_way_shows_how_far_it_is(session: Db, client: FlaskClien
 def test_only_administrators_bring_a_directory_in(client: FlaskClient) -> None:
     assert client.get("/directory/imports").status_code == 403
     assert send(client, (zipped(TABLES), "county.zip")).status_code == 403
+
+
+# Maps, and what is open
+
+
+@pytest.fixture
+def tiles(app: Flask, monkeypatch: pytest.MonkeyPatch) -> MapTiles:
+    tiles = MapTiles("https://tiles.example.org/{z}/{x}/{y}.png", "© Mapmakers")
+    monkeypatch.setitem(app.extensions, "settings", replace(app.extensions["settings"], map_tiles=tiles))
+    return tiles
+
+
+@pytest.mark.usefixtures("maya")
+def test_without_map_pictures_there_is_a_list_and_nobody_else_is_asked(client: FlaskClient) -> None:
+    place = make_service_at_location()
+    for address in ("/directory?need=food", f"/directory/services/{place.id}"):
+        response = client.get(address)
+        assert "data-map" not in response.text
+        assert "img-src 'self' data:" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.usefixtures("maya", "tiles")
+def test_a_map_may_load_pictures_from_its_server_and_from_nowhere_else(client: FlaskClient) -> None:
+    place = make_service_at_location()
+    for address in ("/directory?need=food", f"/directory/services/{place.id}"):
+        response = client.get(address)
+        assert "39.2904" in response.text
+        assert "© Mapmakers" in response.text
+        assert "img-src 'self' https://tiles.example.org data:" in response.headers["Content-Security-Policy"]
+        assert "script-src 'self';" in response.headers["Content-Security-Policy"]
+    assert "tiles.example.org" not in client.get("/today").headers["Content-Security-Policy"]
+
+
+@pytest.mark.usefixtures("maya", "tiles")
+def test_a_hidden_place_is_on_no_map(client: FlaskClient) -> None:
+    hidden = make_service_at_location(confidential=True)
+    assert "data-map" not in client.get("/directory?need=food").text
+    assert "39.29" not in client.get(f"/directory/services/{hidden.id}?near=21202").text
+
+
+@pytest.mark.usefixtures("maya")
+@pytest.mark.parametrize(
+    ("at", "found"), [("2026-03-02T15:00:00+00:00", True), ("2026-03-02T13:00:00+00:00", False)], ids=["10 am", "8 am"]
+)
+def test_what_is_open_now_is_asked_in_the_time_of_the_place(client: FlaskClient, at: str, found: bool) -> None:  # noqa: FBT001
+    place = make_service_at_location()
+    with clock.held_at(datetime.fromisoformat(at)):
+        page = client.get("/directory?need=food&open=true&near=21202").text
+    assert (link(place) in page) is found
+    assert ("1 place<" in page) is found
+
+
+@pytest.mark.usefixtures("maya")
+def test_how_to_get_there_is_said_from_where_one_looked(session: Db, client: FlaskClient) -> None:
+    place = make_service_at_location()
+    session.get_one(Location, place.location_id).transportation = "Bus 23 stops here"
+    session.flush()
+    page = client.get("/directory?need=food&near=21202").text
+    assert "about 2 miles or less, bus 23" in page
+    assert f"/directory/services/{place.id}?near=21202" in page
+    page = client.get(f"/directory/services/{place.id}?near=21202").text
+    assert "From Baltimore, MD" in page
+    assert "by bus perhaps" in page
+    assert "by bus perhaps" not in client.get(f"/directory/services/{place.id}").text
+
+
+@pytest.mark.usefixtures("maya")
+def test_a_place_without_coordinates_is_found_by_its_zip_code(client: FlaskClient) -> None:
+    place = make_service_at_location(point=None)
+    assert link(place) in client.get("/directory?near=21202").text
+
+
+@pytest.mark.usefixtures("maya")
+def test_words_are_found_by_their_beginning_whatever_their_accents(client: FlaskClient) -> None:
+    place = make_service_at_location(name="Ropa para niños")
+    assert link(place) in client.get("/directory?q=NINOS+rop").text
+    assert link(place) not in client.get("/directory?q=opa").text
+    assert client.get("/directory?q=%26+%7C+%21+%3A*+%27").status_code == 200
+
+
+@pytest.mark.usefixtures("maya")
+def test_what_is_not_counted_is_said_to_be_more(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "COUNTED", 2)
+    for _number in range(3):
+        make_service_at_location()
+    page = client.get("/directory?need=food").text
+    assert "More than 2 places" in page
+    assert "1 to 2 of more than 2" in page

@@ -20,6 +20,7 @@ from app.errors import Invalid
 from app.geography import geocoders, operations
 from app.geography.geocoders import ZipGeocoder, precision_of
 from app.geography.models import GeocodedAddress
+from app.geography.operations import Whose
 from app.geography.places import Place, Precision
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -45,7 +46,7 @@ class Outside:
 def outside(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
     service = Outside()
     settings: Settings = app.extensions["settings"]
-    monkeypatch.setitem(app.extensions, "settings", replace(settings, geocoder="nominatim"))
+    monkeypatch.setitem(app.extensions, "settings", replace(settings, patient_geocoder="nominatim"))
     monkeypatch.setattr(geocoders, "named", lambda *_: service)
     operations.geocoder.cache_clear()
     yield service
@@ -53,7 +54,7 @@ def outside(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
 
 
 def place(*address: str) -> Place:
-    found = operations.geocode(*(address or ADDRESS))
+    found = operations.geocode(*(address or ADDRESS), whose=Whose.PATIENT)
     assert found is not None
     return found
 
@@ -67,7 +68,7 @@ def test_an_address_is_placed_by_its_zip_code() -> None:
 
 def test_an_address_without_a_zip_code_is_placed_by_its_city() -> None:
     assert place("", "Baltimore", "MD", "").precision is Precision.COUNTY
-    assert operations.geocode("", "", "", "") is None
+    assert operations.geocode("", "", "", "", whose=Whose.PATIENT) is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_an_address_without_a_zip_code_is_placed_by_its_city() -> None:
 )
 def test_a_wrong_zip_code_is_one_sentence(postal_code: str, sentence: str) -> None:
     with pytest.raises(Invalid) as refused:
-        operations.geocode("", "Baltimore", "MD", postal_code)
+        operations.geocode("", "Baltimore", "MD", postal_code, whose=Whose.PATIENT)
     assert refused.value.fields == {"postal_code": sentence}
 
 
@@ -91,6 +92,50 @@ def test_out_of_the_box_nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(geocoders, "named", never)
     place()
     assert the_session.scalar(select(func.count()).select_from(GeocodedAddress)) == 0
+
+
+def test_who_is_asked_about_agencies_does_not_hear_of_patients(
+    app: Flask, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: Settings = app.extensions["settings"]
+    monkeypatch.setitem(app.extensions, "settings", replace(settings, geocoder="nominatim", patient_geocoder="zip"))
+    assert place().precision is Precision.ZIP
+    assert not outside.asked
+    agency = operations.geocode(*ADDRESS, whose=Whose.AGENCY)
+    assert agency
+    assert agency.precision is Precision.ROOFTOP
+    assert outside.asked
+
+
+def test_a_town_says_less_than_a_zip_code(outside: Outside) -> None:
+    outside.answer = Location("", (39.3, -76.6), {"addresstype": "city"})
+    assert place().precision is Precision.ZIP
+    without_zip = operations.geocode(*ADDRESS[:3], "", whose=Whose.PATIENT)
+    assert without_zip
+    assert without_zip.precision is Precision.COUNTY
+
+
+def test_what_was_found_is_asked_again_after_a_year(outside: Outside) -> None:
+    place()
+    with clock.held_at(clock.now() + timedelta(days=300)):
+        place()
+        assert len(outside.asked) == 1
+    with clock.held_at(clock.now() + timedelta(days=366)):
+        place()
+        assert len(outside.asked) == 2
+
+
+def test_the_memory_is_bounded(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "MOST_KEPT", 2)
+    for number in range(4):
+        with clock.held_at(clock.now() + timedelta(hours=number)):
+            place(f"{number} Light Street", *ADDRESS[1:])
+    operations.forget_old_answers()
+    assert the_session.scalar(select(func.count()).select_from(GeocodedAddress)) == 2
+    with clock.held_at(clock.now() + timedelta(days=400)):
+        operations.forget_old_answers()
+    assert the_session.scalar(select(func.count()).select_from(GeocodedAddress)) == 0
+    assert len(outside.asked) == 4
 
 
 def test_an_outside_answer_is_as_good_as_it_says(outside: Outside) -> None:
@@ -165,8 +210,8 @@ def test_our_own_geocoder_has_the_shape_of_any_other(query: str, precision: str 
 def test_a_geocoder_that_does_not_exist_stops_the_start(app: Flask) -> None:
     settings: Settings = app.extensions["settings"]
     operations.check_geocoder(settings)
-    with pytest.raises(SettingsError, match="GEOCODER must be zip or"):
+    with pytest.raises(SettingsError, match="GEOCODER and PATIENT_GEOCODER must be zip or"):
         operations.check_geocoder(replace(settings, geocoder="crystal-ball"))
-    with pytest.raises(SettingsError, match="GEOCODER_OPTIONS do not fit nominatim"):
+    with pytest.raises(SettingsError, match="The options of the geocoder do not fit nominatim"):
         operations.check_geocoder(replace(settings, geocoder="nominatim", geocoder_options=(("magic", "yes"),)))
     operations.check_geocoder(replace(settings, geocoder="nominatim", geocoder_options=(("user_agent", "us"),)))

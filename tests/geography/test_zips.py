@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from zoneinfo import available_timezones
 
 import pytest
@@ -66,8 +65,4 @@ def test_the_nearest_zip_code_to_a_point() -> None:
 
 
 def test_what_was_asked_once_is_remembered() -> None:
-    zips.find("21216")
-    started = time.perf_counter()
-    for _ in range(1000):
-        zips.find("21216")
-    assert time.perf_counter() - started < 0.1
+    assert zips.find("21216") is zips.find("21216")

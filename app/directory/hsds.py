@@ -1,0 +1,245 @@
+"""Read HSDS tables of any version, 1.0 to 3.x, as rows of HSDS 3.
+
+Until version 3 there were two tables of addresses and two of opening hours, eligibility and payment had tables of
+their own, and a service's categories stood in `service_taxonomy`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from app.directory.mapping import BY_NAME, TABLES, Table
+from app.directory.packages import TABLES as TABLE_FILES
+from app.directory.packages import Package
+from app.directory.rows import Problem, Row
+
+HsdsRow = tuple[str, Row]
+"""A table and a row under the column names of HSDS 3."""
+
+_OLD_FILES = frozenset(
+    {
+        "physical_addresses",
+        "postal_addresses",
+        "regular_schedules",
+        "holiday_schedules",
+        "service_taxonomy",
+        "accessibility_for_disabilities",
+        "payments_accepted",
+        "eligibility",
+    }
+)
+_NEW_FILES = frozenset({"addresses", "schedules", "attributes", "taxonomies", "taxonomy_terms", "accessibility"})
+
+_OLD_TERMS = "taxonomy"
+_ELIGIBILITY = ("eligibility", "eligibilities")
+_LONGEST_ELIGIBILITY = 200_000_000
+"""Characters of eligibility in a package that are kept in memory until the services come."""
+
+
+@dataclass
+class _Known:
+    """What later files need to know of earlier ones."""
+
+    eligibility: dict[str, list[str]] = field(default_factory=dict)
+    vocabularies: set[str] = field(default_factory=set)
+    without_id: set[str] = field(default_factory=set)
+
+
+def recognizes(package: Package) -> bool:
+    """Whether the package has a table of services."""
+    name = package.find(BY_NAME["service"].files)
+    return name is not None and package.members[name].kind in TABLE_FILES
+
+
+def version(package: Package) -> str:
+    """Which HSDS this seems to be."""
+    old, new = _OLD_FILES & package.members.keys(), _NEW_FILES & package.members.keys()
+    if not old:
+        return "HSDS 3"
+    return "HSDS 1 or 2" if not new else "HSDS 2 and 3"
+
+
+def rows(package: Package) -> Iterator[HsdsRow | Problem]:
+    """Every row as HSDS 3 rows, in the order in which they can be written."""
+    known = _Known()
+    yield from _eligibility(package, known)
+    for table in TABLES:
+        for names, convert in _sources(table):
+            yield from _read(package, names, table.name, convert, known)
+
+
+def parts() -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Of each table, the files it can be made of: any of them makes it."""
+    found = {table.name: (tuple(name for names, _ in _sources(table) for name in names),) for table in TABLES}
+    return {**found, "taxonomy_term": ((*found["taxonomy_term"][0], _OLD_TERMS),)}
+
+
+def extra_files() -> frozenset[str]:
+    """Files that are read though no table is made of them."""
+    return frozenset(_ELIGIBILITY) | {"meta_table_description", "meta_table_descriptions"}
+
+
+_Convert = Callable[[str, Row, _Known], Iterator[HsdsRow]]
+
+
+def _sources(table: Table) -> tuple[tuple[tuple[str, ...], _Convert], ...]:
+    """The files of a table, each under its alternative names, and how they are read."""
+    special = _SPECIAL.get(table.name, ())
+    taken = {name for names, _ in special for name in names}
+    plain = tuple(name for name in table.files if name not in taken)
+    return ((plain, _as_it_is), *special)
+
+
+def _read(
+    package: Package, names: tuple[str, ...], table: str, convert: _Convert, known: _Known
+) -> Iterator[HsdsRow | Problem]:
+    for row in package.rows(*names):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        if "id" not in row.cells:
+            if row.file not in known.without_id:
+                known.without_id.add(row.file)
+                yield Problem(row.file, 1, "id", "is not a column; ids were made from what the rows say", kept=True)
+            row = Row(row.file, row.line, {**row.cells, "id": made_id(row.cells)})  # noqa: PLW2901
+        yield from convert(table, row, known)
+
+
+def made_id(cells: Mapping[str, str]) -> str:
+    """An id for a row that has none: the same for the same contents."""
+    text = "\x1f".join(f"{name}={cells[name]}" for name in sorted(cells) if cells[name])
+    return f"made:{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
+
+
+def _as_it_is(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    yield table, row
+
+
+def _phone(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    """Until version 3 a phone had a department, and named its languages in a column."""
+    department = row.cells.get("department", "")
+    yield table, _with(row, description=row.cells.get("description") or department) if department else row
+    if row.cells.get("language"):
+        yield from _spoken_on_the_phone(row)
+
+
+def _service(table: str, row: Row, known: _Known) -> Iterator[HsdsRow]:
+    texts = known.eligibility.get(row.cells.get("id", ""))
+    if texts and not row.cells.get("eligibility_description"):
+        row = Row(row.file, row.line, {**row.cells, "eligibility_description": "\n".join(texts)})
+    yield table, row
+
+
+def _spoken_on_the_phone(row: Row) -> Iterator[HsdsRow]:
+    id_ = row.cells.get("id", "")
+    for spoken in dict.fromkeys(part.strip() for part in row.cells["language"].replace(";", ",").split(",")):
+        if id_ and spoken:
+            yield "language", Row(row.file, row.line, {"id": f"phone:{id_}:{spoken}", "phone_id": id_, "name": spoken})
+
+
+def _postal(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    yield table, _with(row, id=_prefixed("postal", row), address_type="postal")
+
+
+def _physical(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    yield table, _with(row, address_type=row.cells.get("address_type") or "physical")
+
+
+def _regular(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    cells = row.cells
+    days = cells.get("byday") or cells.get("weekday", "")
+    yield table, _with(row, byday=days, freq=cells.get("freq") or ("WEEKLY" if days else ""))
+
+
+def _holiday(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    cells = row.cells
+    first, last = cells.get("start_date", ""), cells.get("end_date", "")
+    yield table, _with(row, id=_prefixed("holiday", row), valid_from=first, valid_to=last or first)
+
+
+def _taxonomy(table: str, row: Row, known: _Known) -> Iterator[HsdsRow]:
+    """The table `taxonomy` holds terms until version 2, each with its vocabulary; from 3 on it holds taxonomies."""
+    cells = row.cells
+    if not {"parent_id", "parent_name", "vocabulary"} & cells.keys():
+        yield table, row
+        return
+    vocabulary = cells.get("vocabulary", "")
+    if vocabulary and vocabulary not in known.vocabularies:
+        known.vocabularies.add(vocabulary)
+        yield "taxonomy", Row(row.file, row.line, {"id": f"vocabulary:{vocabulary}", "name": vocabulary})
+    more = {"taxonomy": vocabulary, "taxonomy_id": f"vocabulary:{vocabulary}" if vocabulary else ""}
+    yield "taxonomy_term", _with(row, code=cells.get("code") or cells.get("id", ""), **more)
+
+
+def _said_of_service(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    cells = row.cells
+    yield (
+        table,
+        _with(
+            row,
+            id=_prefixed("service_taxonomy", row),
+            link_id=cells.get("service_id", ""),
+            link_entity="service",
+            taxonomy_term_id=cells.get("taxonomy_term_id") or cells.get("taxonomy_id", ""),
+            label=cells.get("taxonomy_detail", ""),
+        ),
+    )
+
+
+def _said_of_other(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    """Version 2 wrote the table into `link_type`."""
+    entity = row.cells.get("link_entity") or row.cells.get("link_type", "")
+    yield table, _with(row, id=_prefixed("other_attribute", row), link_entity=entity, link_type="")
+
+
+def _payment(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+    yield table, _with(row, id=_prefixed("payment", row), option=row.cells.get("payment", ""))
+
+
+def _eligibility(package: Package, known: _Known) -> Iterator[Problem]:
+    kept = 0
+    for row in package.rows(*_ELIGIBILITY):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        text = row.cells.get("eligibility", "")
+        service = row.cells.get("service_id", "")
+        kept += len(text)
+        if not service:
+            yield Problem(row.file, row.line, "service_id", "is empty", kept=False)
+        elif kept > _LONGEST_ELIGIBILITY:
+            yield Problem(row.file, row.line, "eligibility", "is more than can be taken in at once", kept=False)
+        elif text:
+            known.eligibility.setdefault(service, []).append(text)
+
+
+def _with(row: Row, **cells: str) -> Row:
+    return Row(row.file, row.line, {**row.cells, **cells})
+
+
+def _prefixed(prefix: str, row: Row) -> str:
+    id_ = row.cells.get("id", "")
+    return f"{prefix}:{id_}" if id_ else ""
+
+
+_SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], _Convert], ...]] = {
+    "taxonomy": (((_OLD_TERMS,), _taxonomy),),
+    "phone": ((BY_NAME["phone"].files, _phone),),
+    "service": ((BY_NAME["service"].files, _service),),
+    "address": (
+        (("physical_addresses", "physical_address"), _physical),
+        (("postal_addresses", "postal_address", "mail_addresses"), _postal),
+    ),
+    "schedule": (
+        (("regular_schedules", "regular_schedule"), _regular),
+        (("holiday_schedules", "holiday_schedule"), _holiday),
+    ),
+    "attribute": (
+        (("service_taxonomy", "service_taxonomies", "services_taxonomy"), _said_of_service),
+        (("service_attributes", "service_attribute"), _said_of_service),
+        (("other_attributes", "other_attribute"), _said_of_other),
+    ),
+    "cost_option": ((("payments_accepted", "payment_accepted"), _payment),),
+}

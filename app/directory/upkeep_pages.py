@@ -1,0 +1,384 @@
+"""Pages that keep the directory true: an agency's own services, questions to agencies, and what is listed twice."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import time
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app import clock, forms
+from app.config import settings
+from app.db import session
+from app.directory import queries, schemas, upkeep, values
+from app.directory.codes import ServiceStatus
+from app.directory.models import LocalEdit, Service
+from app.directory.upkeep import Correction, Hours, Number, Pair
+from app.errors import Invalid
+from app.i18n import day, marked
+from app.i18n import gettext as _
+from app.staff.access import allow, me, public
+from app.staff.permissions import Action
+
+bp = Blueprint("upkeep", __name__)
+
+PAGE = 20
+MOST_LINES = 20
+"""Phones or papers that one service may list."""
+
+DAYS = {
+    "MO": marked("Monday"),
+    "TU": marked("Tuesday"),
+    "WE": marked("Wednesday"),
+    "TH": marked("Thursday"),
+    "FR": marked("Friday"),
+    "SA": marked("Saturday"),
+    "SU": marked("Sunday"),
+}
+
+FIELD_WORDS = {
+    "description": marked("What you offer"),
+    "eligibility_description": marked("Who can come"),
+    "application_process": marked("How to begin"),
+    "fees_description": marked("Cost"),
+    "wait_time": marked("How long it takes"),
+    "email": marked("E-mail"),
+    "url": marked("Web page"),
+    "status": marked("Whether it is offered"),
+    "phone": marked("Phone numbers"),
+    "schedule": marked("Opening hours"),
+    "required_document": marked("What to bring"),
+}
+
+REASON_WORDS = {
+    "same-name": marked("the same name"),
+    "like-name": marked("a similar name"),
+    "same-agency": marked("the same agency"),
+    "same-phone": marked("a phone number in common"),
+    "same-address": marked("the same address"),
+    "near": marked("next door"),
+}
+
+ANSWERS = {
+    "correct": marked("All of it is right"),
+    "changed": marked("Something has changed"),
+    "closed": marked("We do not offer this any more"),
+}
+
+Page = str | tuple[str, int]
+
+
+def _i() -> str:
+    """Whom the history names: never by name."""
+    return f"{me().role} {me().id}"
+
+
+def _service(service_id: uuid.UUID) -> Service:
+    return upkeep.service_of(service_id, me().organization_id)
+
+
+# An agency's own services
+
+
+@bp.get("/directory/ours")
+@allow(Action.EDIT_SERVICE)
+def ours() -> str:
+    """What an agency lists, with what needs a look."""
+    organization_id = me().organization_id
+    services = upkeep.asked_about(organization_id) if organization_id else ()
+    return render_template("directory/ours.html", rows=[_line(service) for service in services])
+
+
+def _line(service: Service) -> dict[str, Any]:
+    conflicts = upkeep.conflicts_of(service.id)
+    verified = max(filter(None, (service.last_verified_on, service.assured_date)), default=None)
+    stale = verified is None or verified < clock.now().date() - upkeep.STALE_AFTER
+    return {
+        "href": url_for(".edit", service_id=service.id),
+        "title": service.name,
+        "sub": _("Last checked on %(day)s", day=day(verified)) if verified else _("Never checked"),
+        "kind": "needs_you" if conflicts else "waiting" if stale else "well",
+        "word": _("Please choose") if conflicts else _("Please check") if stale else _("Up to date"),
+    }
+
+
+@bp.get("/directory/ours/<uuid:service_id>")
+@allow(Action.EDIT_SERVICE)
+def edit(service_id: uuid.UUID) -> Page:
+    service = _service(service_id)
+    return _edit_page(service, _as_it_is(service), {})
+
+
+@bp.post("/directory/ours/<uuid:service_id>")
+@allow(Action.EDIT_SERVICE)
+def correct(service_id: uuid.UUID) -> Response | Page:
+    service = _service(service_id)
+    try:
+        correction = _correction(request.form, _as_it_is(service))
+    except Invalid as invalid:
+        return _edit_page(service, request.form, invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
+    upkeep.correct(service, correction, by=_i())
+    session.commit()
+    flash(_("Written down. This is what people see from now on."), "success")
+    return redirect(url_for(".edit", service_id=service.id), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/directory/ours/<uuid:service_id>/choices")
+@allow(Action.EDIT_SERVICE)
+def choose(service_id: uuid.UUID) -> Response:
+    """Settle where the source and the agency say different things."""
+    service = _service(service_id)
+    field = request.form.get("field", "")
+    conflict = next((edit for edit in upkeep.conflicts_of(service.id) if edit.field == field), None)
+    if conflict is not None and request.form.get("choice") == "theirs":
+        upkeep.take_theirs(conflict, service, by=_i())
+    elif conflict is not None:
+        upkeep.keep_ours(conflict)
+    session.commit()
+    flash(_("Chosen."), "success")
+    return redirect(url_for(".edit", service_id=service.id), HTTPStatus.SEE_OTHER)
+
+
+def _edit_page(service: Service, typed: Any, wrong: dict[str, str]) -> str:  # noqa: ANN401  a form, or what is stored
+    listed = queries.said_of_service(service.id)
+    return render_template(
+        "directory/edit.html",
+        service=service,
+        values=typed,
+        errors=wrong,
+        days=[(code, _(name)) for code, name in DAYS.items()],
+        hours=listed.hours,
+        conflicts=[_conflict(edit, service) for edit in upkeep.conflicts_of(service.id)],
+    )
+
+
+def _conflict(edit: LocalEdit, service: Service) -> dict[str, str]:
+    a_list = edit.value is None
+    return {
+        "field": edit.field,
+        "label": _(FIELD_WORDS[edit.field]),
+        "ours": "" if a_list else edit.value or _("nothing"),
+        "theirs": _("It has been changed there.") if a_list else edit.offered or _("nothing"),
+        "source": service.source,
+    }
+
+
+def _as_it_is(service: Service) -> dict[str, str]:
+    listed = queries.said_of_service(service.id)
+    return {
+        **{field: getattr(service, field) or "" for field in upkeep.FIELDS},
+        "phones": "\n".join(listed.phones),
+        "documents": "\n".join(listed.documents),
+        **{f"{code}-{end}": value for code, ends in listed.weekly.items() for end, value in ends.items()},
+    }
+
+
+def _correction(typed: MultiDict[str, str], before: dict[str, str]) -> Correction:
+    """What was typed, and of the lists only those that are not as they were.
+
+    :raises Invalid: a sentence for each wrong box.
+    """
+    wrong: dict[str, str] = {}
+    said = forms.load(schemas.CorrectionIn(), {name: typed.get(name, "") for name in upkeep.FIELDS})
+    fields = {name: values.block(text) for name, text in said.items()}
+    if fields["url"]:
+        try:
+            fields["url"] = values.web_address(fields["url"])
+        except values.Unreadable:
+            wrong["url"] = _("Enter a web address such as https://example.org.")
+    if fields["email"] and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", fields["email"]):
+        wrong["email"] = _("Enter an e-mail address such as help@example.org.")
+    phones = _phones(typed.get("phones", ""), wrong) if _new(typed, before, "phones") else None
+    documents = _lines(typed.get("documents", "")) if _new(typed, before, "documents") else None
+    boxes = [f"{code}-{end}" for code in DAYS for end in ("from", "to")]
+    hours = _hours(typed, wrong) if any(_new(typed, before, box) for box in boxes) else None
+    if wrong:
+        raise Invalid(wrong)
+    return Correction(fields, phones, documents, hours)
+
+
+def _new(typed: MultiDict[str, str], before: dict[str, str], name: str) -> bool:
+    return _lines(typed.get(name, "")) != _lines(before.get(name, ""))
+
+
+def _lines(text: str) -> list[str]:
+    return [values.line(line)[:500] for line in text.splitlines() if line.strip()][:MOST_LINES]
+
+
+def _phones(text: str, wrong: dict[str, str]) -> list[Number]:
+    found = []
+    for line in _lines(text):
+        try:
+            found.append(Number(line, values.dialable(line)))
+        except values.Unreadable:
+            wrong["phones"] = _("Enter one phone number on each line, such as 410-555-0123.")
+    return found
+
+
+def _hours(typed: MultiDict[str, str], wrong: dict[str, str]) -> list[Hours]:
+    found = []
+    for code in DAYS:
+        opens, closes = (_time(typed.get(f"{code}-{end}", "")) for end in ("from", "to"))
+        if opens and closes:
+            found.append(Hours(code, opens, closes))
+        elif typed.get(f"{code}-from") or typed.get(f"{code}-to"):
+            wrong[f"{code}-from"] = _("Enter from when to when, such as 9:00 and 17:00, or leave both empty.")
+    return found
+
+
+def _time(text: str) -> time | None:
+    try:
+        return time.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        return None
+
+
+# Questions to agencies
+
+
+@bp.get("/directory/upkeep")
+@allow(Action.KEEP_DIRECTORY)
+def upkeep_list() -> str:
+    page = request.args.get("page", default=1, type=int)
+    page = min(max(page, 1), schemas.MOST_PAGES)
+    found = upkeep.unconfirmed(PAGE + 1, PAGE * (page - 1))
+    return render_template(
+        "directory/upkeep.html",
+        agencies=found[:PAGE],
+        previous=url_for(".upkeep_list", page=page - 1) if page > 1 else "",
+        following=url_for(".upkeep_list", page=page + 1) if len(found) > PAGE and page < schemas.MOST_PAGES else "",
+        answers=upkeep.answers_to_handle(PAGE),
+    )
+
+
+@bp.post("/directory/questions")
+@allow(Action.KEEP_DIRECTORY)
+def ask() -> Response:
+    organization_id = request.form.get("organization", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
+    question = upkeep.ask_agency(organization_id, by=_i())
+    session.commit()
+    return redirect(url_for(".asked", question_id=question.id), HTTPStatus.SEE_OTHER)
+
+
+@bp.get("/directory/questions/<uuid:question_id>")
+@allow(Action.KEEP_DIRECTORY)
+def asked(question_id: uuid.UUID) -> str:
+    """The link for one agency, to be sent, told or printed."""
+    question, organization = upkeep.a_question(question_id)
+    link = f"{settings().public_base_url}{url_for('.listing', token=upkeep.token_of(question))}"
+    subject = _("Is what we tell people about you still right?")
+    body = _("Please look at your services and tell us with one tap whether they are still right: %(link)s", link=link)
+    return render_template(
+        "directory/asked.html",
+        organization=organization.name,
+        link=link,
+        subject=subject,
+        mail=f"mailto:{quote(organization.email)}?subject={quote(subject)}&body={quote(body)}"
+        if organization.email
+        else "",
+        answered=question.answered_at is not None,
+    )
+
+
+@bp.post("/directory/questions/<uuid:question_id>/finish")
+@allow(Action.KEEP_DIRECTORY)
+def finish(question_id: uuid.UUID) -> Response:
+    """Somebody has seen to an answer; services that the agency has given up are closed with it, when that is asked."""
+    question, _organization = upkeep.a_question(question_id)
+    for service_id in request.form.getlist("close", type=uuid.UUID):
+        if question.answers.get(str(service_id)) == "closed":
+            upkeep.close_service(upkeep.service_of(service_id, question.organization_id), by=_i())
+    upkeep.finish(question)
+    session.commit()
+    flash(_("Done. It is off the list."), "success")
+    return redirect(url_for(".upkeep_list"), HTTPStatus.SEE_OTHER)
+
+
+@bp.get("/listing/<token>")
+@public("the agency answers from a signed link, without an account; it shows what the directory shows")
+def listing(token: str) -> str:
+    question, organization = upkeep.question_of(token)
+    if question.answered_at is not None:
+        return render_template("directory/listing.html", organization=organization.name, thanks=True)
+    services = [
+        {"id": service.id, "name": service.name, "said": queries.said_of_service(service.id), "row": service}
+        for service in upkeep.asked_about(organization.id)
+        if service.status is ServiceStatus.ACTIVE
+    ]
+    return render_template(
+        "directory/listing.html",
+        organization=organization.name,
+        thanks=False,
+        services=services,
+        answers=[(value, _(words)) for value, words in ANSWERS.items()],
+    )
+
+
+@bp.post("/listing/<token>")
+@public("the agency answers from a signed link, without an account")
+def answer(token: str) -> Response:
+    question, _organization = upkeep.question_of(token)
+    said = {}
+    for service in upkeep.asked_about(question.organization_id):
+        chosen = request.form.get(f"service-{service.id}", "")
+        if chosen in ANSWERS:
+            said[service.id] = chosen
+    note = request.form.get("note", "")[:4000]
+    if said or note.strip():
+        upkeep.answer(question, said, note)
+        session.commit()
+    else:
+        flash(_("Choose an answer for at least one service."), "error")
+    return redirect(url_for(".listing", token=token), HTTPStatus.SEE_OTHER)
+
+
+# Listed twice
+
+
+@bp.get("/directory/duplicates")
+@allow(Action.KEEP_DIRECTORY)
+def duplicates() -> str:
+    return render_template(
+        "directory/duplicates.html",
+        pairs=[_pair(pair) for pair in upkeep.possible_duplicates(PAGE)],
+        merges=upkeep.merges(PAGE),
+    )
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "one": pair.one,
+        "other": pair.other,
+        "reasons": [_(REASON_WORDS[reason]) for reason in pair.reasons if reason in REASON_WORDS],
+    }
+
+
+@bp.post("/directory/duplicates")
+@allow(Action.KEEP_DIRECTORY)
+def decide() -> Response:
+    one = request.form.get("one", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
+    other = request.form.get("other", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
+    if request.form.get("choice") == "two":
+        upkeep.keep_apart(one, other)
+        flash(_("They stay two. You are not asked again."), "success")
+    else:
+        kept, gone = (other, one) if request.form.get("choice") == "other" else (one, other)
+        upkeep.merge(kept, gone, by=_i())
+        flash(_("They are one now. You can undo it below."), "success")
+    session.commit()
+    return redirect(url_for(".duplicates"), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/directory/merges/<uuid:merge_id>/undo")
+@allow(Action.KEEP_DIRECTORY)
+def undo(merge_id: uuid.UUID) -> Response:
+    upkeep.undo_merge(merge_id, by=_i())
+    session.commit()
+    flash(_("They are two again."), "success")
+    return redirect(url_for(".duplicates"), HTTPStatus.SEE_OTHER)

@@ -1,0 +1,470 @@
+"""Corrections that imports leave alone, services that are one, and questions that agencies answer from a link."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from geopy.location import Location
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, scoped_session
+
+from app import clock
+from app.directory import jobs, queries, upkeep
+from app.directory import models as directory
+from app.directory.importing import import_directory
+from app.directory.models import (
+    Entry,
+    ListingQuestion,
+    LocalEdit,
+    Merge,
+    Metadata,
+    Organization,
+    Phone,
+    PossibleDuplicate,
+    Service,
+    ServiceAtLocation,
+)
+from app.errors import DomainError, NotFound
+from app.geography import geocoders
+from app.geography import operations as geography
+from app.staff.models import StaffMember
+from app.staff.permissions import Role
+from tests.directory.packages import SERVICE, TOWN, Files, write
+from tests.factories import follow, make_organization, make_service_at_location, make_staff, sign_in
+
+Db = scoped_session[Session]
+
+
+@pytest.fixture
+def place(session: Db) -> ServiceAtLocation:
+    """A service that came from elsewhere."""
+    place = make_service_at_location(organization=make_organization("Eastside Pantry"), documents=("Photo ID",))
+    session.execute(
+        update(Service)
+        .where(Service.id == place.service_id)
+        .values(source="county", fingerprint="1", description="Food on Mondays", fees_description="Free")
+    )
+    session.add(Phone(service_id=place.service_id, number="410-555-0101", source="county", fingerprint="1"))
+    session.flush()
+    return place
+
+
+@pytest.fixture
+def pantry(session: Db, place: ServiceAtLocation, client: FlaskClient) -> StaffMember:
+    service = session.get_one(Service, place.service_id)
+    staff = make_staff(Role.AGENCY, organization=session.get_one(Organization, service.organization_id))
+    sign_in(client, staff)
+    return staff
+
+
+@pytest.fixture
+def grace(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  rows need a transaction
+    administrator = make_staff(Role.ADMINISTRATOR)
+    sign_in(client, administrator)
+    return administrator
+
+
+def as_imported(session: Db, service_id: uuid.UUID, **values: object) -> Service:
+    """What an import does to a row."""
+    session.execute(update(Service).where(Service.id == service_id).values(fingerprint=uuid.uuid4().hex, **values))
+    session.expire_all()
+    return session.get_one(Service, service_id)
+
+
+def typed(**more: str) -> dict[str, str]:
+    """The form as the page shows it, and what somebody changes in it."""
+    form = {"description": "Food on Mondays", "fees_description": "Free", "documents": "Photo ID"}
+    form["phones"] = "410-555-0101"
+    hours = {f"{day}-{end}": at for day in ("MO", "TU", "WE", "TH", "FR") for end, at in HOURS.items()}
+    return {**form, **hours, **more}
+
+
+HOURS = {"from": "09:00", "to": "17:00"}
+
+
+# Corrections
+
+
+def test_what_an_agency_corrects_is_what_people_read(
+    session: Db, client: FlaskClient, place: ServiceAtLocation, pantry: StaffMember
+) -> None:
+    page = client.get("/directory/ours").text
+    assert "Groceries for a week" in page
+    address = f"/directory/ours/{place.service_id}"
+    assert "Photo ID" in client.get(address).text
+    form = typed(description="Food every day", documents="None at all", phones="410-555-0199")
+    assert "Written down." in follow(client, client.post(address, data=form)).text
+    card = queries.card(place.id)
+    assert card
+    assert card.full_description == "Food every day"
+    assert card.documents == ("None at all",)
+    assert [phone.words for phone in card.phones] == ["(410) 555-0199"]
+    assert card.last_checked == clock.now().date()
+    signed = session.scalars(
+        select(Metadata.updated_by).where(
+            Metadata.resource_id == place.service_id, Metadata.field_name == "description", Metadata.source == "local"
+        )
+    ).all()
+    assert f"agency {pantry.id}" in signed
+
+
+@pytest.mark.usefixtures("pantry")
+def test_an_import_leaves_a_correction_alone(session: Db, client: FlaskClient, place: ServiceAtLocation) -> None:
+    client.post(f"/directory/ours/{place.service_id}", data=typed(description="Food every day"))
+    service = as_imported(session, place.service_id, description="Food on Mondays", fees_description="2 dollars")
+    assert service.description == "Food every day"
+    assert service.fees_description == "2 dollars", "what was not corrected follows its source"
+    assert not upkeep.conflicts_of(service.id)
+
+
+@pytest.mark.usefixtures("pantry")
+def test_what_the_source_says_anew_waits_for_somebody_to_choose(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    address = f"/directory/ours/{place.service_id}"
+    client.post(address, data=typed(description="Food every day"))
+    service = as_imported(session, place.service_id, description="Food on Sundays")
+    assert service.description == "Food every day"
+    assert "Food on Sundays" in client.get(address).text
+    assert "Please choose" in client.get("/directory/ours").text
+
+    client.post(f"{address}/choices", data={"field": "description", "choice": "ours"})
+    assert "Food on Sundays" not in client.get(address).text
+    as_imported(session, place.service_id, description="Food on Sundays")
+    assert not upkeep.conflicts_of(place.service_id), "what was settled is not asked again"
+
+    as_imported(session, place.service_id, description="Food at noon")
+    client.post(f"{address}/choices", data={"field": "description", "choice": "theirs"})
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).description == "Food at noon"
+    assert as_imported(session, place.service_id, description="Food at one").description == "Food at one"
+
+
+@pytest.mark.usefixtures("pantry")
+def test_a_corrected_list_stays_and_can_be_given_back(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    address = f"/directory/ours/{place.service_id}"
+    client.post(address, data=typed(phones="410-555-0199"))
+    theirs = session.scalars(select(Phone).where(Phone.source == "county")).one()
+    assert theirs.withdrawn_at
+    session.execute(
+        update(Phone)
+        .where(Phone.id == theirs.id)
+        .values(number="410-555-0155", fingerprint="2", withdrawn_at=None, last_seen_in_import_at=clock.now())
+    )
+    session.add(
+        Phone(
+            service_id=place.service_id,
+            number="410-555-0156",
+            source="county",
+            fingerprint="1",
+            last_seen_in_import_at=clock.now(),
+        )
+    )
+    session.flush()
+    session.expire_all()
+
+    def numbers() -> list[str]:
+        return [phone.number for phone in session.scalars(select(Phone).where(Phone.withdrawn_at.is_(None)))]
+
+    assert numbers() == ["410-555-0199"]
+    assert "It has been changed there." in client.get(address).text
+    session.execute(update(Phone).where(Phone.source == "county").values(last_seen_in_import_at=clock.now()))
+    client.post(f"{address}/choices", data={"field": "phone", "choice": "theirs"})
+    assert sorted(numbers()) == ["410-555-0155", "410-555-0156"]
+
+
+@pytest.mark.usefixtures("pantry")
+def test_what_is_sent_as_it_was_is_confirmed_and_no_correction(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    client.post(f"/directory/ours/{place.service_id}", data=typed())
+    assert session.scalars(select(LocalEdit)).all() == []
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).last_verified_on == clock.now().date()
+
+
+@pytest.mark.usefixtures("pantry")
+@pytest.mark.parametrize(
+    ("box", "text", "sentence"),
+    [
+        ("url", "not an address", "Enter a web address"),
+        ("email", "nobody", "Enter an e-mail address"),
+        ("phones", "12", "Enter one phone number on each line"),
+        ("SA-from", "10:00", "Enter from when to when"),
+        ("description", "x" * 5001, "This is too long"),
+    ],
+)
+def test_a_wrong_box_is_one_sentence(
+    client: FlaskClient, place: ServiceAtLocation, box: str, text: str, sentence: str
+) -> None:
+    response = client.post(f"/directory/ours/{place.service_id}", data=typed(**{box: text}))
+    assert response.status_code == 422
+    assert sentence in response.text
+
+
+@pytest.mark.usefixtures("pantry")
+def test_a_service_of_somebody_else_is_not_there(client: FlaskClient) -> None:
+    other = make_service_at_location(organization=make_organization("Harbor House"))
+    assert client.get(f"/directory/ours/{other.service_id}").status_code == 404
+
+
+# Listed twice
+
+
+def twice() -> tuple[ServiceAtLocation, ServiceAtLocation]:
+    first, second = (
+        make_service_at_location(organization=make_organization(name), name="Food Pantry")
+        for name in ("Eastside Center", "Eastside Center, Inc.")
+    )
+    return first, second
+
+
+def find() -> None:
+    for _noted in upkeep.find_duplicates():
+        pass
+
+
+def test_what_looks_alike_is_found_and_decided_once(session: Db, client: FlaskClient, grace: StaffMember) -> None:
+    first, second = twice()
+    make_service_at_location(name="Tax help")
+    find()
+    find()
+    assert len(session.scalars(select(PossibleDuplicate)).all()) == 1
+    page = client.get("/directory/duplicates").text
+    assert "the same name" in page
+
+    one, other = sorted((first.service_id, second.service_id))
+    answer = client.post("/directory/duplicates", data={"one": one, "other": other, "choice": "one"})
+    page = follow(client, answer).text
+    assert "They are one now." in page
+    gone, kept = (first, second) if other == first.service_id else (second, first)
+    assert session.get(Entry, gone.id) is None, "it is not found any more"
+    moved = client.get(f"/directory/services/{gone.id}")
+    assert moved.location == f"/directory/services/{kept.id}"
+    signed = session.scalars(select(Metadata).where(Metadata.resource_id == gone.service_id)).all()
+    assert ("merge", f"administrator {grace.id}") in {(row.last_action_type, row.updated_by) for row in signed}
+
+    service = as_imported(session, gone.service_id, withdrawn_at=None)
+    assert service.withdrawn_at, "an import does not bring it back"
+
+    [merge] = session.scalars(select(Merge)).all()
+    assert "They are two again." in follow(client, client.post(f"/directory/merges/{merge.id}/undo")).text
+    assert client.post(f"/directory/merges/{merge.id}/undo", follow_redirects=True).status_code == 404
+    assert session.get(Entry, gone.id)
+    assert as_imported(session, gone.service_id, description="x").withdrawn_at is None
+
+    client.post("/directory/duplicates", data={"one": one, "other": other, "choice": "two"})
+    find()
+    assert not upkeep.possible_duplicates(10), "nobody is asked twice"
+
+
+@pytest.mark.usefixtures("session")
+def test_what_is_gone_cannot_be_merged() -> None:
+    first, second = twice()
+    upkeep.merge(first.service_id, second.service_id, by="test")
+    with pytest.raises(DomainError):
+        upkeep.merge(second.service_id, first.service_id, by="test")
+    with pytest.raises(DomainError):
+        upkeep.merge(first.service_id, first.service_id, by="test")
+
+
+# What still holds
+
+
+def link_of(client: FlaskClient, organization_id: uuid.UUID) -> str:
+    page = follow(client, client.post("/directory/questions", data={"organization": organization_id})).text
+    address = page.partition("https://loopline.test")[2].partition("<")[0]
+    assert address.startswith("/listing/")
+    return address
+
+
+@pytest.mark.usefixtures("grace")
+def test_an_agency_answers_from_a_link(session: Db, client: FlaskClient, place: ServiceAtLocation) -> None:
+    service = session.get_one(Service, place.service_id)
+    other = make_service_at_location(
+        organization=session.get_one(Organization, service.organization_id), name="A hot lunch"
+    )
+    assert "Eastside Pantry" in client.get("/directory/upkeep").text
+    address = link_of(client, service.organization_id)
+    assert link_of(client, service.organization_id).partition(".")[0] == address.partition(".")[0], "the same question"
+
+    stranger = client.application.test_client()
+    page = stranger.get(address).text
+    assert "Is this still right?" in page
+    assert "A hot lunch" in page
+    said = {
+        f"service-{place.service_id}": "correct",
+        f"service-{other.service_id}": "closed",
+        "note": "No lunch since May",
+    }
+    assert "Thank you" in follow(stranger, stranger.post(address, data=said)).text
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).last_verified_on == clock.now().date()
+    assert "Thank you" in stranger.get(address).text
+
+    page = client.get("/directory/upkeep").text
+    assert "No lunch since May" in page
+    [question] = session.scalars(select(ListingQuestion)).all()
+    client.post(f"/directory/questions/{question.id}/finish", data={"close": str(other.service_id)})
+    session.expire_all()
+    assert session.get_one(Service, other.service_id).status == "inactive"
+    assert session.get(Entry, other.id) is None
+    page = client.get("/directory/upkeep").text
+    assert "No lunch since May" not in page
+    assert "Eastside Pantry" not in page
+
+
+@pytest.mark.usefixtures("grace")
+def test_a_link_is_ours_and_does_not_hold_for_ever(session: Db, client: FlaskClient, place: ServiceAtLocation) -> None:
+    address = link_of(client, session.get_one(Service, place.service_id).organization_id)
+    token = address.rpartition("/")[2]
+    with pytest.raises(NotFound):
+        upkeep.question_of(token[:-1] + ("A" if token[-1] != "A" else "B"))
+    assert client.get("/listing/nonsense").status_code == 404
+    assert upkeep.question_of(token)
+
+
+@pytest.mark.usefixtures("grace")
+def test_what_was_confirmed_lately_is_not_asked_about(session: Db, place: ServiceAtLocation) -> None:
+    assert [agency.name for agency in upkeep.unconfirmed(10)] == ["Eastside Pantry"]
+    upkeep.confirm([place.service_id], by="test")
+    session.flush()
+    assert not upkeep.unconfirmed(10)
+    with clock.held_at(clock.now() + timedelta(days=92)):
+        assert upkeep.unconfirmed(10)
+
+
+@pytest.mark.usefixtures("grace")
+def test_a_link_answers_only_for_its_own_agency(session: Db, client: FlaskClient, place: ServiceAtLocation) -> None:
+    other = make_service_at_location(organization=make_organization("Harbor House"))
+    address = link_of(client, session.get_one(Service, place.service_id).organization_id)
+    client.post(address, data={f"service-{other.service_id}": "correct", "note": "x"})
+    session.expire_all()
+    assert session.get_one(Service, other.service_id).last_verified_on is None
+
+
+# Places
+
+
+class Outside:
+    """An outside geocoder that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer = Location("", (39.291, -76.613), {"addresstype": "house"})
+
+    def geocode(self, query: str) -> Location:
+        self.asked.append(query)
+        return self.answer
+
+
+@pytest.fixture
+def outside(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    service = Outside()
+    monkeypatch.setitem(app.extensions, "settings", replace(app.extensions["settings"], geocoder="nominatim"))
+    monkeypatch.setattr(geocoders, "named", lambda *_: service)
+    monkeypatch.setattr(jobs, "PAUSE", 0)
+    geography.geocoder.cache_clear()
+    yield service
+    geography.geocoder.cache_clear()
+
+
+def test_a_location_without_coordinates_is_placed_by_its_address(session: Db, outside: Outside) -> None:
+    place = make_service_at_location(point=None)
+    jobs.place_locations(0)
+    jobs.place_locations(0)
+    assert len(outside.asked) == 1
+    session.expire_all()
+    found = session.get_one(directory.Location, place.location_id)
+    assert (found.latitude, found.longitude) == (39.291, -76.613)
+    entry = session.get_one(Entry, place.id)
+    assert entry.latitude == 39.291
+
+
+def test_a_vague_answer_places_nothing_and_is_not_asked_for_again(session: Db, outside: Outside) -> None:
+    outside.answer = Location("", (39.3, -76.6), {"addresstype": "postcode"})
+    place = make_service_at_location(point=None)
+    jobs.place_locations(0)
+    jobs.place_locations(0)
+    assert len(outside.asked) == 1
+    assert session.get_one(directory.Location, place.location_id).latitude is None
+
+
+@pytest.mark.usefixtures("session")
+def test_where_a_shelter_is_goes_to_nobody(outside: Outside) -> None:
+    make_service_at_location(point=None, confidential=True)
+    make_service_at_location()
+    jobs.place_locations(0)
+    assert not outside.asked
+
+
+@pytest.mark.usefixtures("session")
+def test_out_of_the_box_no_address_of_an_agency_leaves_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("asked outside")
+
+    monkeypatch.setattr(geocoders, "named", never)
+    make_service_at_location(point=None)
+    jobs.place_locations(0)
+
+
+# All of it, through a real import
+
+COUNTY: Files = {
+    **TOWN,
+    "services": [{**TOWN["services"][0], "description": "Soup", "fees": "Free"}],
+    "phones": [{"id": "p1", "service_id": SERVICE, "number": "410-555-0101"}],
+}
+
+
+def corrected(service: Service) -> None:
+    numbers = [upkeep.Number("410-555-0199", "+14105550199")]
+    upkeep.correct(service, upkeep.Correction({"description": "Soup and bread"}, phones=numbers), by="agency x")
+
+
+def listed_numbers(session: Db) -> list[str]:
+    return sorted(session.scalars(select(Phone.number).where(Phone.withdrawn_at.is_(None))))
+
+
+def test_an_import_of_the_same_package_neither_undoes_nor_disputes_a_correction(session: Db, tmp_path: Path) -> None:
+    import_directory(write(tmp_path / "first", COUNTY), "county")
+    service = session.scalars(select(Service)).one()
+    corrected(service)
+    for again in ("second", "third"):
+        import_directory(write(tmp_path / again, COUNTY), "county")
+    session.expire_all()
+    assert session.scalars(select(Service)).one().description == "Soup and bread"
+    assert listed_numbers(session) == ["410-555-0199"]
+    assert not upkeep.conflicts_of(service.id)
+
+
+def test_an_import_with_news_leaves_the_correction_and_says_so(session: Db, tmp_path: Path) -> None:
+    import_directory(write(tmp_path / "first", COUNTY), "county")
+    service = session.scalars(select(Service)).one()
+    corrected(service)
+    news: Files = {
+        **COUNTY,
+        "services": [{**COUNTY["services"][0], "description": "Stew"}],
+        "phones": [{"id": "p1", "service_id": SERVICE, "number": "410-555-0102"}],
+    }
+    import_directory(write(tmp_path / "second", news), "county")
+    session.expire_all()
+    service = session.scalars(select(Service)).one()
+    assert service.description == "Soup and bread"
+    assert listed_numbers(session) == ["410-555-0199"]
+    assert [edit.field for edit in upkeep.conflicts_of(service.id)] == ["description", "phone"]
+
+    for edit in upkeep.conflicts_of(service.id):
+        upkeep.take_theirs(edit, service, by="agency x")
+    session.expire_all()
+    assert session.scalars(select(Service)).one().description == "Stew"
+    assert listed_numbers(session) == ["410-555-0102"]
