@@ -32,6 +32,10 @@ class Question:
     """Services that are being asked for this patient, or have just said no."""
     helping_organizations: frozenset[uuid.UUID] = NOWHERE
     """Organizations that already help this household."""
+    is_one_of: frozenset[str] = frozenset()
+    """The audiences, by code, that the patient is known to belong to."""
+    is_none_of: frozenset[str] = frozenset()
+    """The audiences that the patient is known not to belong to. Of most we know nothing, and nothing is not no."""
 
     @property
     def known_place(self) -> Place | None:
@@ -42,7 +46,7 @@ class Question:
 class Candidate(NamedTuple):
     """One service at one location, for one need: a row of the read model, in the order of its query.
 
-    A tuple rather than a model object: some hundreds are looked at for each answer.
+    A tuple rather than a model object: some dozens are looked at for each answer.
     """
 
     id: uuid.UUID
@@ -55,11 +59,17 @@ class Candidate(NamedTuple):
     """A value of `Precision`."""
     fit: float
     """0 to 1, how much of what the service does answers this need; see `readings.fits`."""
+    area_id: int | None
+    """The service area that it is limited to, if any."""
     covered: bool | None
-    """Whether its service area takes in the patient's ZIP code; None when it names no area or the ZIP is not known."""
+    """Whether that takes in the patient; None when there is none, or too little is known of where they live."""
     remote: bool
     """It helps by phone, online or at the patient's door, wherever that is."""
+    anchored: bool
+    """Only its distance decides whether it is near enough: no area, not remote, and we know where it is."""
     confidential: bool
+    audience: int
+    """Whom it is only for, as bits; see `audiences`."""
     languages: str
     """What its staff speak, as base languages between spaces: " es zh "."""
     interpreter: bool
@@ -81,8 +91,7 @@ class Candidate(NamedTuple):
     history_n: int
     """How many referrals that rests on."""
     walk_in: bool | None
-
-    @property
-    def anchored(self) -> bool:
-        """Only its distance decides whether it is near enough: no area, not remote, and we know where it is."""
-        return self.latitude is not None and self.covered is None and not self.remote
+    service: str
+    organization: str
+    city: str
+    """These three are for people to read; nothing is decided by them."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.directory.codes import CapacityStatus
+from app.matching.audiences import bits
 from app.matching.candidates import Candidate, Question
 
 
@@ -15,6 +16,8 @@ class Against(StrEnum):
     OUTSIDE_AREA = "outside-area"
     TOO_YOUNG = "too-young"
     TOO_OLD = "too-old"
+    NOT_FOR_THEM = "not-for-them"
+    """It is only for people to whom the patient is known not to belong. Not knowing excludes nobody."""
     NO_CONSENT = "no-consent"
     DECLINED = "declined"
     ALREADY_ASKED = "already-asked"
@@ -33,6 +36,8 @@ def against(question: Question, candidate: Candidate, at: datetime) -> list[Agai
             found.append(Against.TOO_YOUNG)
         if candidate.max_age is not None and age > candidate.max_age:
             found.append(Against.TOO_OLD)
+    if candidate.audience and not candidate.audience & ~bits(question.is_none_of):
+        found.append(Against.NOT_FOR_THEM)
     consented = question.consented_organizations
     if consented is not None and candidate.organization_id not in consented:
         found.append(Against.NO_CONSENT)

@@ -6,8 +6,8 @@ about opening times comes from the schedules themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from app.directory.hours import Opening, Span, spans
 
@@ -17,7 +17,8 @@ _HOUR = timedelta(hours=1)
 _HALF_AN_HOUR = timedelta(minutes=30)
 
 
-def typical_week(openings: Iterable[Opening], today: date) -> bytes | None:
+@lru_cache(maxsize=4096)
+def typical_week(openings: tuple[Opening, ...], today: date) -> bytes | None:
     """The week that these schedules describe now; None when they describe none."""
     weekly = [opening for opening in openings if _is_weekly(opening)]
     week = 0

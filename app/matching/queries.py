@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
-from itertools import chain
+from datetime import date, datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
+    DateTime,
+    Double,
     Executable,
-    Float,
+    Integer,
     Row,
     Select,
     Text,
@@ -19,38 +21,48 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     func,
-    not_,
     null,
+    or_,
     select,
     true,
     type_coerce,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.functions import FunctionElement
 
 from app import clock
 from app.db import session
+from app.directory import queries as directory
 from app.directory.codes import LocationType, ServiceStatus
 from app.directory.models import Address, Organization, Service, ServiceAtLocation
 from app.errors import NotFound
-from app.geography.boxes import Box
+from app.geography import areas
+from app.geography.areas import Area, Whereabouts
+from app.geography.boxes import WORLD, Box, around
+from app.geography.distance import EARTH_RADIUS_MILES, FARTHEST_MILES
 from app.geography.places import Place, Precision
 from app.i18n import gettext as _
 from app.matching import ranking as rules
-from app.matching import reasons
+from app.matching import readings, reasons
+from app.matching.audiences import bits
 from app.matching.candidates import Candidate, Question
 from app.matching.eligibility import against
-from app.matching.models import Bearing, Listing, ListingAreaZip, PastOffer
-from app.matching.ranking import Parts, Ranking, Scored
+from app.matching.models import Bearing, Listing, ListingArea, ListingAreaKey, PastOffer
+from app.matching.ranking import Ranking, Scored
 from app.matching.reasons import Reason
-from app.matching.rings import Worth, search
+from app.matching.rings import Batch, Found, search
+from app.patients import queries as patients
 from app.patients.models import Patient
+from app.patients.traits import Trait
 from app.screening.models import Need
 
 BEST = 5
 NEAR_MILES = 25.0
+
+ASKED_AGAIN_AFTER = timedelta(days=120)
+"""A service that was asked in vain is offered again after this."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,10 @@ class Part:
     name: str
     value: float
     weight: float
+
+    @property
+    def words(self) -> str:
+        return reasons.part_words(self.name)
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,10 @@ class Match:
     reasons: tuple[Reason, ...]
     cautions: tuple[Reason, ...]
 
+    def why(self) -> list[tuple[str, str]]:
+        """Code and words of the reasons, as a request keeps them: without what the patient told for matching only."""
+        return [(reason.code, reason.text()) for reason in self.reasons if reason.code not in reasons.OURS_ALONE]
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -97,10 +117,13 @@ class Matches:
 def matches(question: Question, k: int = BEST, radius_miles: float = NEAR_MILES, at: datetime | None = None) -> Matches:
     """The best `k` for this question, exactly as `app.matching.ranking` and `app.matching.rings` define them."""
     ranking = Ranking(question, at or clock.now())
-    found = search(ranking, k, radius_miles, Listings(ranking))
-    names = _names([one.candidate.id for one in found.best])
+    return answer(ranking, search(ranking, k, radius_miles, Listings(ranking)), radius_miles)
+
+
+def answer(ranking: Ranking, found: Found, radius_miles: float) -> Matches:
+    """What was found, each with its reasons."""
     return Matches(
-        items=tuple(_match(ranking, one, names[one.candidate.id], radius_miles) for one in found.best),
+        items=tuple(_match(ranking, one, radius_miles) for one in found.best),
         radius_used=found.radius,
         widened=found.widened,
         total_considered=found.considered,
@@ -115,12 +138,10 @@ def why_not(
 ) -> tuple[Reason, ...]:
     """Everything that speaks against this service for this question; never empty."""
     ranking = Ranking(question, at or clock.now())
-    row = session.execute(
-        _ONE, {"need": question.need, "postal_code": question.postal_code, "id": service_at_location_id}
-    ).first()
+    row = session.execute(_ONE, {"need": question.need, "id": service_at_location_id}).first()
     if row is None:
         return (Reason(_why_unlisted(service_at_location_id)),)
-    candidate = Candidate._make(row)
+    [candidate] = Listings(ranking).settle([Candidate._make(row)])
     found = [reasons.objection(code, question, candidate) for code in against(question, candidate, ranking.at)]
     distance = ranking.distance(candidate)
     if candidate.anchored and distance is not None and distance > radius_miles:
@@ -128,13 +149,84 @@ def why_not(
     return tuple(found) or (Reason("others-fit-better"),)
 
 
+@dataclass(frozen=True)
+class NotOffered:
+    """A service at a location that somebody expected to see, and why it is not there."""
+
+    service: str
+    organization: str
+    area: str
+    offered: bool
+    """It is there after all."""
+    reasons: tuple[Reason, ...]
+
+
+def why_not_named(question: Question, name: str, at: datetime | None = None) -> list[NotOffered]:
+    """The same for the first services at locations of this name, which may be closed or withdrawn."""
+    at = at or clock.now()
+    best = {match.service_at_location_id for match in matches(question, at=at).items}
+    return [
+        NotOffered(
+            service=row.service,
+            organization=row.organization,
+            area=row.city or "",
+            offered=row.id in best,
+            reasons=why_not(question, row.id, at=at),
+        )
+        for row in session.execute(_named(name))
+    ]
+
+
+def _named(name: str) -> Select[*tuple[Any, ...]]:
+    """What people can find goes before what is closed or gone, of which a bounded number is looked through."""
+    found = [card.id for card in directory.search(name, limit=MOST_NAMED).cards]
+    gone = (
+        select(Service.id)
+        .where(or_(Service.status != ServiceStatus.ACTIVE, Service.withdrawn_at.is_not(None)))
+        .order_by(Service.name)
+        .limit(MOST_GONE)
+    )
+    named = and_(
+        Service.id.in_(gone),
+        or_(*(column_.icontains(name, autoescape=True) for column_ in (Service.name, Organization.name))),
+    )
+    return (
+        select(
+            ServiceAtLocation.id,
+            Service.name.label("service"),
+            Organization.name.label("organization"),
+            _CITY.label("city"),
+        )
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .where(ServiceAtLocation.id.in_(found) if found else named)
+        .order_by(Service.name, ServiceAtLocation.id)
+        .limit(MOST_NAMED)
+    )
+
+
+MOST_NAMED = 10
+MOST_GONE = 20_000
+
+_CITY = (
+    select(Address.city)
+    .where(Address.location_id == ServiceAtLocation.location_id, Address.withdrawn_at.is_(None))
+    .order_by(Address.address_type != LocationType.PHYSICAL, Address.id)
+    .limit(1)
+    .scalar_subquery()
+)
+
+
 def question_for(need: Need, patient: Patient) -> Question:
     """What matching has to know about a need that a screening found."""
     past = session.execute(
         select(PastOffer.bearing, PastOffer.service_id, PastOffer.organization_id).where(
-            PastOffer.patient_id == patient.id
+            PastOffer.patient_id == patient.id,
+            # What could not be had in spring may be had in autumn. What they did not want, they did not want.
+            or_(PastOffer.bearing != Bearing.ASKED, PastOffer.at > clock.now() - ASKED_AGAIN_AFTER),
         )
     ).all()
+    told = patients.traits(patient.id)
     return Question(
         need=need.kind,
         place=_place_of(patient),
@@ -145,7 +237,31 @@ def question_for(need: Need, patient: Patient) -> Question:
         declined_services=frozenset(row.service_id for row in past if row.bearing is Bearing.DECLINED),
         asked_services=frozenset(row.service_id for row in past if row.bearing is Bearing.ASKED),
         helping_organizations=frozenset(row.organization_id for row in past if row.bearing is Bearing.HELPING),
+        consented_organizations=patients.may_tell_only(patient.id),
+        is_one_of=frozenset(_AUDIENCE_OF[trait] for trait, holds in told.items() if holds),
+        is_none_of=frozenset(_AUDIENCE_OF[trait] for trait, holds in told.items() if not holds),
     )
+
+
+_AUDIENCE_OF = {
+    Trait.VETERAN: "veterans",
+    Trait.PREGNANT: "pregnant",
+    Trait.CHILDREN: "families",
+    Trait.WOMAN: "women",
+    Trait.MAN: "men",
+    Trait.HIV: "hiv",
+}
+"""The audience that somebody belongs to who tells this."""
+
+
+def zones_of(service_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, ZoneInfo]:
+    """The time zones of these services; those are left out that answer no need."""
+    known = (
+        select(Listing.service_id, func.min(Listing.time_zone))
+        .where(Listing.service_id.in_(list(service_ids)))
+        .group_by(Listing.service_id)
+    )
+    return {service_id: ZoneInfo(zone) for service_id, zone in session.execute(known)}
 
 
 def _place_of(patient: Patient) -> Place | None:
@@ -166,148 +282,246 @@ def _age(born: date, today: date) -> int:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-# The search. Its statements are built once; each question only binds other values to them. They ask for columns of the
-# table, not of the model: some hundreds of plain rows are read for each answer, and no object is made of them.
+# The search. It asks for columns of the table, not of the model: no object is made of what is only looked at.
 
 _listing = Listing.__table__.c
 
-_COVERS = _listing.area_id.in_(
-    select(ListingAreaZip.area_id).where(ListingAreaZip.postal_code == bindparam("postal_code"))
-)
-# A patient whose ZIP code we do not know may live in any area.
-_COVERED = case((_listing.area_id.is_(None), null()), (bindparam("postal_code") == "", null()), else_=_COVERS)
 
-
-def _candidates(
-    covered: ColumnElement[Any], *criteria: ColumnElement[bool] | InstrumentedAttribute[bool]
-) -> Select[*tuple[Any, ...]]:
-    """Rows in the order of `Candidate`."""
-    return select(
-        _listing.service_at_location_id,
-        _listing.service_id,
-        _listing.organization_id,
-        _listing.latitude,
-        _listing.longitude,
-        type_coerce(_listing.precision, Text),
-        _listing.fit,
-        covered.label("covered"),
-        _listing.remote,
-        _listing.confidential,
-        _listing.languages,
-        _listing.interpreter,
-        _listing.min_age,
-        _listing.max_age,
-        type_coerce(_listing.capacity, Text),
-        _listing.capacity_at,
-        _listing.capacity_until,
-        _listing.hours,
-        _listing.time_zone,
-        _listing.history,
-        _listing.history_n,
-        _listing.walk_in,
-    ).where(_listing.need == bindparam("need"), *criteria)
-
-
-_ONE = _candidates(_COVERED, _listing.service_at_location_id == bindparam("id"))
-# Two questions in one, each of which the index answers; joined by OR, neither would.
-_ELSEWHERE = union_all(
-    _candidates(null(), not_(_listing.anchored), _listing.area_id.is_(None)),
-    _candidates(true(), not_(_listing.anchored), _COVERS),
-)
-_ELSEWHERE_IN_ANY_AREA = _candidates(null(), not_(_listing.anchored))
-_ANCHORED = _candidates(null(), _listing.anchored)
-
-
-def _box(name: str) -> ColumnElement[bool]:
-    return and_(
-        _listing.latitude.between(bindparam(f"{name}_south"), bindparam(f"{name}_north")),
-        _listing.longitude.between(bindparam(f"{name}_west"), bindparam(f"{name}_east")),
+def _shown(row: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  the columns of a table or a function
+    """In the order of `Candidate`."""
+    return (
+        row.service_at_location_id,
+        row.service_id,
+        row.organization_id,
+        row.latitude,
+        row.longitude,
+        type_coerce(row.precision, Text),
+        row.fit,
+        row.area_id,
+        # Which is settled in Python where a list does not say it.
+        case((row.area_id.is_(None), null()), (row.drawn, null()), else_=true()).label("covered"),
+        row.remote,
+        row.anchored,
+        row.confidential,
+        row.audience,
+        row.languages,
+        row.interpreter,
+        row.min_age,
+        row.max_age,
+        type_coerce(row.capacity, Text),
+        row.capacity_at,
+        row.capacity_until,
+        row.hours,
+        row.time_zone,
+        row.history,
+        row.history_n,
+        row.walk_in,
+        row.service,
+        row.organization,
+        row.city,
     )
 
 
-def _might_score(*, english: bool) -> ColumnElement[bool]:
-    """Whether a listing could score what is worth looking at, with all that changes by the hour at its best."""
-    spoken: Any = rules.SPOKEN
-    if not english:
-        spoken = case(
-            (func.strpos(_listing.languages, bindparam("spoken")) > 0, rules.SPOKEN),
-            (_listing.interpreter, rules.INTERPRETED),
-            else_=rules.NOT_SPOKEN,
-        )
-    room = {status: max(value, rules.ROOM_UNKNOWN) for status, value in rules.ROOM.items()}
-    best: dict[str, Any] = {
-        "distance": bindparam("nearness", type_=Float),
-        "language": spoken,
-        "fit": _listing.fit,
-        "open": case((_listing.hours.is_(None), rules.HOURS_UNKNOWN), else_=1.0),
-        "capacity": case(*((_listing.capacity == status, value) for status, value in room.items()), else_=1.0),
-        "history": _listing.history,
-        "ease": case(*((_listing.walk_in.is_(known), value) for known, value in rules.EASE.items()), else_=1.0),
-        "helping": bindparam("helping", type_=Float),
-    }
-    score: Any = sum(bindparam(f"weight_{name}", type_=Float) * best[name] for name in Parts._fields)
-    return cast("ColumnElement[bool]", score >= bindparam("worth", type_=Float))
+_SHOWN = _shown(_listing)
+_GIVEN = frozenset(Candidate._fields) | {"service_at_location_id", "drawn"}
+"""What the functions give out of each listing."""
+
+_ONE = select(*_SHOWN).where(_listing.need == bindparam("need"), _listing.service_at_location_id == bindparam("id"))
 
 
-@lru_cache
-def _ring(inner: int, *, with_worth: bool, english: bool) -> Select[*tuple[Any, ...]]:
-    """Anchored listings in one outer box and in none of `inner` inner ones."""
-    criteria: list[Any] = [_listing.anchored, _box("outer"), *(not_(_box(f"inner{n}")) for n in range(inner))]
-    if with_worth:
-        criteria.append(_might_score(english=english))
-    return _candidates(null(), *criteria)
+# Both are functions of the database. They give out candidates in the order of the most each could score, best first,
+# at most `limit` and none that could not score `worth`; of those without a place, which are near to nobody, a third of
+# that. Beyond this they leave out only what `eligibility` excludes, which has the last word on what they let through.
+# `listing_nearest`: all that is not anchored and whose area, if any, may take in the patient; of the anchored those in
+# the first of three boxes that holds `plenty`, and its number; or all of them where the patient's place is not known.
+# `listing_ring`: the anchored in one box and not in another, where being near adds at most `nearest` to a score: the
+# distance, which is dear, is worked out only for those that this could lift to `worth`.
+
+_QUESTION: tuple[ColumnElement[Any], ...] = (
+    bindparam("need", type_=Text),
+    bindparam("urgent", type_=Boolean),
+    bindparam("weights", type_=ARRAY(Double)),
+    bindparam("spoken", type_=Text),
+    bindparam("youngest", type_=Integer),
+    bindparam("oldest", type_=Integer),
+    bindparam("perhaps", type_=Integer),
+    bindparam("is_one_of", type_=Integer),
+    bindparam("refused", type_=ARRAY(Uuid)),
+    bindparam("consented", type_=ARRAY(Uuid)),
+    bindparam("helping", type_=ARRAY(Uuid)),
+    bindparam("full", type_=Boolean),
+    bindparam("at", type_=DateTime(timezone=True)),
+    bindparam("latitude", type_=Double),
+    bindparam("longitude", type_=Double),
+    bindparam("grain", type_=Double),
+)
+_SIDES = bindparam("sides", type_=ARRAY(Double))
+_WORTH = bindparam("worth", type_=Double)
+_LIMIT = bindparam("limit", type_=Integer)
+
+
+def _best_of(candidates: FunctionElement[Any]) -> Select[*tuple[Any, ...]]:
+    best = candidates.table_valued(
+        *(column(one.name, one.type) for one in _listing if one.name in _GIVEN),
+        column("ceiling", Double),
+        column("near", Boolean),
+        column("ring", Integer),
+        name="best",
+    )
+    return select(*_shown(best.c), best.c.ceiling, best.c.near, best.c.ring)
+
+
+_NEAREST = _best_of(
+    func.listing_nearest(
+        *_QUESTION,
+        bindparam("keys", type_=ARRAY(Text)),
+        bindparam("home", type_=ARRAY(Double)),
+        _SIDES,
+        bindparam("plenty", type_=Integer),
+        _WORTH,
+        _LIMIT,
+    )
+)
+_RING = _best_of(func.listing_ring(*_QUESTION, _SIDES, bindparam("nearest", type_=Double), _WORTH, _LIMIT))
+
+OLD_ENOUGH, YOUNG_ENOUGH = 10_000, -1
+"""The ages of somebody whose age is not known: no limit keeps them out."""
 
 
 class Listings:
     """The read model as the source of candidates for one question."""
 
-    def __init__(self, ranking: Ranking) -> None:
+    def __init__(self, ranking: Ranking, *, full: bool = False) -> None:
+        question = ranking.question
         self._ranking = ranking
-        self._question = {"need": ranking.question.need}
+        place = question.known_place
+        self._where = Whereabouts.of_zip(question.postal_code, place.point if place else None)
+        self._values = _bound(ranking, full=full)
 
-    def elsewhere(self) -> Iterable[Candidate]:
-        postal_code = self._ranking.question.postal_code
-        statement = _ELSEWHERE if postal_code else _ELSEWHERE_IN_ANY_AREA
-        return self._read(statement, {"postal_code": postal_code})
+    def of_the_full(self) -> Listings:
+        return Listings(self._ranking, full=True)
 
-    def anchored(self) -> Iterable[Candidate]:
-        return self._read(_ANCHORED, {})
+    def anywhere(self, worth: float | None, limit: int | None) -> Batch:
+        return self._read(_NEAREST, worth, limit, (FARTHEST_MILES,), **self._home(), sides=[], plenty=0)
 
-    def ring(self, outer: tuple[Box, ...], inner: tuple[Box, ...], worth: Worth | None) -> Iterable[Candidate]:
-        english = self._ranking.language == rules.EVERYWHERE_SPOKEN
-        statement = _ring(len(inner), with_worth=worth is not None, english=english)
-        values: dict[str, Any] = {}
-        for n, box in enumerate(inner):
-            values |= _corners(f"inner{n}", box)
-        if worth:
-            values |= self._worth(worth, english=english)
-        return chain.from_iterable(self._read(statement, values | _corners("outer", box)) for box in outer)
+    def nearest(self, reaches: Sequence[float], plenty: int, worth: float | None, limit: int | None) -> Batch:
+        reaches = [*reaches, *([reaches[-1]] * (_RINGS - len(reaches)))]
+        sides = [side for reach in reaches for side in self._sides(reach)]
+        return self._read(_NEAREST, worth, limit, reaches, **self._home(), sides=sides, plenty=plenty)
 
-    def _worth(self, worth: Worth, *, english: bool) -> dict[str, Any]:
-        weights = {f"weight_{name}": weight for name, weight in self._ranking.weights._asdict().items()}
-        values = {
-            **weights,
-            "worth": worth.score - rules.ROUNDING,
-            "nearness": worth.nearness,
-            "helping": 1.0 if self._ranking.question.helping_organizations else 0.0,
-        }
-        return values if english else {**values, "spoken": f" {self._ranking.language} "}
+    def ring(self, inner: float, outer: float, worth: float | None, limit: int | None) -> Batch:
+        nearest = self._ranking.weights.distance * self._ranking.nearness_beyond(inner)
+        return self._read(_RING, worth, limit, (outer,), sides=self._sides(inner) + self._sides(outer), nearest=nearest)
 
-    def _read(self, statement: Executable, values: Mapping[str, Any]) -> list[Candidate]:
-        rows = session.execute(statement, {**self._question, **values})
-        return [Candidate._make(row) for row in rows]
+    def settle(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates, with the word of their areas on whether the patient lives there."""
+        known = _areas({one.area_id for one in candidates if one.area_id is not None})
+        return [
+            one if one.area_id is None else one._replace(covered=areas.covers(known[one.area_id], self._where))
+            for one in candidates
+        ]
+
+    def _home(self) -> dict[str, Any]:
+        """What says in which areas they live; no home where lists of counties and states cannot be asked."""
+        where = self._where
+        known = where.point if where.postal_code and where.county and where.state else None
+        return {"keys": readings.keys_of(where), "home": known and list(known)}
+
+    def _sides(self, reach: float) -> list[float]:
+        place = cast("Place", self._ranking.question.known_place)
+        boxes = around(place.point, reach)
+        # Two where it crosses the date line: then rather the whole turn than another kind of question.
+        box = boxes[0] if len(boxes) == 1 else Box(boxes[0].south, WORLD.west, boxes[0].north, WORLD.east)
+        return [box.south, box.west, box.north, box.east]
+
+    def _read(
+        self,
+        statement: Executable,
+        worth: float | None,
+        limit: int | None,
+        reaches: Sequence[float],
+        **values: object,
+    ) -> Batch:
+        least = 0.0 if worth is None else worth - rules.ROUNDING
+        rows = session.execute(statement, {**self._values, **values, "worth": least, "limit": limit}).all()
+        shown = len(_SHOWN)
+        candidates = [Candidate._make(row[:shown]) for row in rows]
+        unlisted = "home" in values and values["home"] is None
+        if any(one.area_id is not None and (one.covered is None or unlisted) for one in candidates):
+            candidates = self.settle(candidates)
+        # Without a row to say so, no ring held anything.
+        ring = rows[0][shown + 2] if rows else len(reaches)
+        return Batch(candidates, _left(rows, limit), reaches[min(ring, len(reaches)) - 1])
 
 
-def _corners(name: str, box: Box) -> dict[str, float]:
+_RINGS = 3
+
+
+def _left(rows: Sequence[Row[*tuple[Any, ...]]], limit: int | None) -> float | None:
+    """The most that any can score of those that did not fit in; None when all did."""
+    if limit is None:
+        return None
+    near = [row.ceiling for row in rows if row.near]
+    placeless = [row.ceiling for row in rows if not row.near]
+    full = [found[-1] for found, most in ((near, limit), (placeless, limit // _PLACELESS)) if len(found) >= most]
+    return max(full, default=None)
+
+
+_PLACELESS = 3
+"""Of those near three times as many are given out as of those without a place, lest hotlines hide the neighborhood."""
+
+
+def _bound(ranking: Ranking, *, full: bool) -> dict[str, Any]:
+    question, weights, place = ranking.question, ranking.weights, ranking.question.known_place
+    consented = question.consented_organizations
+    everywhere_spoken = ranking.language == rules.EVERYWHERE_SPOKEN
     return {
-        f"{name}_south": box.south,
-        f"{name}_west": box.west,
-        f"{name}_north": box.north,
-        f"{name}_east": box.east,
+        "need": question.need,
+        "urgent": question.urgent,
+        "weights": [
+            weights.distance,
+            weights.language * rules.SPOKEN,
+            weights.language * rules.INTERPRETED,
+            weights.audience,
+            weights.history,
+            weights.helping,
+            rules.HALFWAY_MILES,
+            rules.COMES_TO_YOU,
+            rules.PLACE_UNKNOWN,
+            2 * EARTH_RADIUS_MILES,
+            weights.capacity,
+            rules.ROOM_FADES.total_seconds(),
+        ],
+        # The empty word is in all that anybody speaks.
+        "spoken": "" if everywhere_spoken else f" {ranking.language} ",
+        "youngest": YOUNG_ENOUGH if question.age is None else question.age,
+        "oldest": OLD_ENOUGH if question.age is None else question.age,
+        "perhaps": ~bits(question.is_none_of),
+        "is_one_of": ranking.is_one_of,
+        "refused": list(question.declined_services | question.asked_services),
+        "consented": None if consented is None else list(consented),
+        "helping": list(question.helping_organizations),
+        "full": full,
+        "at": ranking.at,
+        "latitude": place and place.latitude,
+        "longitude": place and place.longitude,
+        "grain": ranking.grain,
     }
 
 
-def _match(ranking: Ranking, scored: Scored, names: Row[*tuple[Any, ...]], radius: float) -> Match:
+def _areas(ids: Collection[int]) -> dict[int, Area]:
+    """These areas as the rule takes them."""
+    keys = session.execute(
+        select(ListingAreaKey.area_id, func.array_agg(ListingAreaKey.key))
+        .where(ListingAreaKey.area_id.in_(ids))
+        .group_by(ListingAreaKey.area_id)
+    )
+    known = dict(keys.all())
+    drawn = session.execute(select(ListingArea.id, ListingArea.polygons).where(ListingArea.id.in_(ids)))
+    return {area_id: readings.area(known.get(area_id, ()), polygons) for area_id, polygons in drawn}
+
+
+def _match(ranking: Ranking, scored: Scored, radius: float) -> Match:
     candidate = scored.candidate
     precision = reasons.precision_of(ranking.question, candidate)
     values = ranking.values(candidate, scored.distance)._asdict()
@@ -318,9 +532,9 @@ def _match(ranking: Ranking, scored: Scored, names: Row[*tuple[Any, ...]], radiu
         service_at_location_id=candidate.id,
         service_id=candidate.service_id,
         organization_id=candidate.organization_id,
-        service=names.service,
-        organization=names.organization,
-        area=names.city or "",
+        service=candidate.service,
+        organization=candidate.organization,
+        area=candidate.city,
         confidential=candidate.confidential,
         distance_miles=reasons.honest_miles(scored.distance, precision),
         precision=precision,
@@ -329,30 +543,6 @@ def _match(ranking: Ranking, scored: Scored, names: Row[*tuple[Any, ...]], radiu
         reasons=reasons.in_favor(ranking, scored),
         cautions=reasons.cautions(ranking, scored, radius=radius),
     )
-
-
-_CITY = (
-    select(Address.city)
-    .where(Address.location_id == ServiceAtLocation.location_id, Address.withdrawn_at.is_(None))
-    .order_by(Address.address_type != LocationType.PHYSICAL, Address.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_NAMES = (
-    select(
-        ServiceAtLocation.id,
-        Service.name.label("service"),
-        Organization.name.label("organization"),
-        _CITY.label("city"),
-    )
-    .join(Service, Service.id == ServiceAtLocation.service_id)
-    .join(Organization, Organization.id == Service.organization_id)
-    .where(ServiceAtLocation.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
-)
-
-
-def _names(ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Row[*tuple[Any, ...]]]:
-    return {row.id: row for row in session.execute(_NAMES, {"ids": ids})} if ids else {}
 
 
 def _why_unlisted(service_at_location_id: uuid.UUID) -> str:

@@ -1,6 +1,6 @@
 """In which order services are offered, exactly.
 
-A score is the weighted mean of eight parts, each from 0 to 1; `WEIGHTS` is the one table of how much each counts. What
+A score is the weighted mean of nine parts, each from 0 to 1; `WEIGHTS` is the one table of how much each counts. What
 is not known gets a middling value, so that silence is neither a merit nor a fault.
 
 The order, and so the answer to "the best k", is defined by `order`: by score, ties by id; but a service that stands
@@ -10,21 +10,22 @@ radius, so the best five are the first five of the best twenty.
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from math import floor
 from operator import mul
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.directory.codes import CapacityStatus
 from app.directory.languages import compared_as
-from app.geography.distance import GRAIN_MILES, miles, stepped
+from app.geography.distance import FARTHEST_MILES, GRAIN_MILES, miles, stepped
 from app.geography.places import Precision
 from app.matching import hours
+from app.matching.audiences import bits
 from app.matching.candidates import Candidate, Question
 from app.matching.eligibility import capacity
 
@@ -37,6 +38,7 @@ class Parts(NamedTuple):
     distance: float
     language: float
     fit: float
+    audience: float
     open: float
     capacity: float
     history: float
@@ -44,10 +46,14 @@ class Parts(NamedTuple):
     helping: float
 
 
-WEIGHTS = Parts(distance=0.35, language=0.20, fit=0.10, open=0.10, capacity=0.10, history=0.08, ease=0.04, helping=0.03)
+WEIGHTS = Parts(
+    distance=0.30, language=0.17, fit=0.08, audience=0.15, open=0.09, capacity=0.09, history=0.06, ease=0.03,
+    helping=0.03,
+)  # fmt: skip
 URGENT_WEIGHTS = Parts(
-    distance=0.35, language=0.15, fit=0.10, open=0.20, capacity=0.12, history=0.04, ease=0.04, helping=0.00
-)
+    distance=0.30, language=0.12, fit=0.08, audience=0.15, open=0.17, capacity=0.11, history=0.04, ease=0.03,
+    helping=0.00,
+)  # fmt: skip
 """Tonight matters: open and near and with room before a good record."""
 
 HALFWAY_MILES = 5.0
@@ -60,6 +66,9 @@ PLACE_UNKNOWN = 0.2
 SPOKEN, INTERPRETED, NOT_SPOKEN = 1.0, 0.7, 0.0
 EVERYWHERE_SPOKEN = "en"
 """A directory of the United States rarely says that English is spoken."""
+
+NOT_KNOWN_TO_BE_FOR_THEM = 0.0
+"""What is only for people living with HIV stands behind what is for everybody, unless the patient is known to be."""
 
 OPEN_IN_DAYS = (1.0, 0.9, 0.75, 0.6, 0.45, 0.3, 0.2, 0.2)
 """Open today, tomorrow, … ; the last is later today, a week on."""
@@ -79,7 +88,7 @@ ROOM_FADES = timedelta(days=90)
 
 EASE = {True: 1.0, None: 0.5, False: 0.0}
 
-ROUNDING = 1e-6
+ROUNDING = 2e-6
 """More than a sum of rounded products can be off, also when the database rounds to single precision."""
 
 _GRAINS = {precision.value: grain for precision, grain in GRAIN_MILES.items()}
@@ -112,8 +121,16 @@ class Ranking:
         return GRAIN_MILES[place.precision] if place else 0.0
 
     @cached_property
+    def is_one_of(self) -> int:
+        return bits(self.question.is_one_of)
+
+    @cached_property
     def _hours_of_week(self) -> dict[str, int]:
         return {}
+
+    @cached_property
+    def _grains(self) -> frozenset[float]:
+        return frozenset(max(self.grain, grain) for grain in ANCHORED_GRAINS)
 
     def distance(self, candidate: Candidate) -> float | None:
         """In miles; None when one end is not known."""
@@ -132,6 +149,7 @@ class Ranking:
             self._nearness(candidate, distance),
             self._spoken(candidate),
             candidate.fit,
+            1.0 if not candidate.audience or candidate.audience & self.is_one_of else NOT_KNOWN_TO_BE_FOR_THEM,
             self._openness(candidate),
             self._room(candidate),
             candidate.history,
@@ -149,8 +167,7 @@ class Ranking:
 
     def nearness_beyond(self, distance: float) -> float:
         """The distance part of an anchored candidate at least this far away is not larger."""
-        grains = {max(self.grain, grain) for grain in ANCHORED_GRAINS}
-        return max(nearness(stepped(distance, grain)) for grain in grains)
+        return max(nearness(stepped(distance, grain)) for grain in self._grains)
 
     def best_beyond(self, distance: float) -> float:
         """The score of an anchored candidate at least this far away is smaller."""
@@ -158,6 +175,7 @@ class Ranking:
             distance=self.nearness_beyond(distance),
             language=1,
             fit=1,
+            audience=1,
             open=1,
             capacity=1,
             history=1,
@@ -165,6 +183,16 @@ class Ranking:
             helping=1 if self.question.helping_organizations else 0,
         )
         return self._mean(best) + ROUNDING
+
+    def reach(self, score: float) -> float:
+        """Nothing anchored farther away than this scores as much, in miles; 0 when nothing does at all."""
+        others = self.best_beyond(FARTHEST_MILES) - self.weights.distance * self.nearness_beyond(FARTHEST_MILES)
+        needed = (score - others) / self.weights.distance
+        if needed <= 0:
+            return FARTHEST_MILES
+        far = HALFWAY_MILES / needed - HALFWAY_MILES
+        # The first step of each grain whose middle lies beyond.
+        return max((max(0, floor(far / grain - 0.5) + 1)) * grain for grain in self._grains) + ROUNDING
 
     def _mean(self, values: Parts) -> float:
         return float(sum(map(mul, self.weights, values)))
@@ -202,6 +230,25 @@ class Ranking:
         return ROOM_UNKNOWN + (room - ROOM_UNKNOWN) * freshness
 
 
+def merit(weights: Parts, *, fit: float, has_hours: bool, walk_in: bool | None) -> float:
+    """The most that what a service says of itself can add to its score, whoever asks and whenever.
+
+    Added to its history, its room and what depends on the patient (distance, language, audience, whom they know) it is
+    never less than the score: what the database leaves out by it is sure to be beaten.
+    """
+    return (
+        weights.fit * fit
+        + weights.open * (1.0 if has_hours else HOURS_UNKNOWN)
+        + weights.capacity * ROOM_UNKNOWN
+        + weights.ease * EASE[walk_in]
+    )
+
+
+def room(capacity_said: str, said_at: datetime | None) -> float:
+    """How much more its word about capacity is worth than silence, on the day it was given; not less than 0."""
+    return max(0.0, ROOM[capacity_said] - ROOM_UNKNOWN) if said_at else 0.0
+
+
 def nearness(distance: float) -> float:
     """The distance part of a score: 1 at the door, and never 0."""
     return 1 / (1 + distance / HALFWAY_MILES)
@@ -228,10 +275,11 @@ def uncrowded(scored: Iterable[Scored]) -> tuple[list[Scored], list[Scored]]:
     """Those that are offered first, and those of a service or an organization that has its share; both in order."""
     first: list[Scored] = []
     crowding: list[Scored] = []
-    services: set[uuid.UUID] = set()
-    organizations: Counter[uuid.UUID] = Counter()
+    services: set[int] = set()
+    organizations: Counter[int] = Counter()
     for one in in_order(scored):
-        service, organization = one.candidate.service_id, one.candidate.organization_id
+        # Numbers, because a UUID works out its hash anew each time.
+        service, organization = one.candidate.service_id.int, one.candidate.organization_id.int
         if service in services or organizations[organization] >= AT_MOST_PER_ORGANIZATION:
             crowding.append(one)
             continue

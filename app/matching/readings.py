@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from math import floor
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.directory.languages import compared_as
 from app.geography import zips
+from app.geography.areas import Area, Whereabouts
 from app.geography.places import Place, Point, Precision
 from app.needs.vocabulary import Term, needs_for_terms
 
@@ -42,6 +45,45 @@ def place(coordinates: Point | None, city: str, state: str, postal_code: str, *,
     return Place(*coordinates, Precision.STREET, area.time_zone, area.city, area.state, area.county)
 
 
+NATIONWIDE = "us"
+"""The key of an area that takes in everybody."""
+
+
+def area_keys(area: Area) -> list[str]:
+    """Whoever has one of these keys lives in the area; it is all there is to ask unless it is drawn as well."""
+    return sorted(
+        [
+            *([NATIONWIDE] if area.nationwide else []),
+            *(f"state:{state}" for state in area.states),
+            *(f"county:{county}" for county in area.counties),
+            *(f"zip:{code}" for code in area.postal_codes),
+        ]
+    )
+
+
+def keys_of(where: Whereabouts) -> list[str]:
+    """The keys of somebody who lives there."""
+    return [NATIONWIDE, f"state:{where.state}", f"county:{where.county}", f"zip:{where.postal_code}"]
+
+
+def area(keys: Iterable[str], polygons: list[Any] | None) -> Area:
+    """An area from its keys and its drawings."""
+    by_kind: dict[str, set[str]] = {"us": set(), "state": set(), "county": set(), "zip": set()}
+    for key in keys:
+        kind, _colon, name = key.partition(":")
+        by_kind[kind].add(name)
+    return Area(
+        nationwide=bool(by_kind["us"]),
+        states=frozenset(by_kind["state"]),
+        counties=frozenset(by_kind["county"]),
+        postal_codes=frozenset(by_kind["zip"]),
+        polygons=tuple(
+            tuple(tuple((longitude, latitude) for longitude, latitude in ring) for ring in polygon)
+            for polygon in polygons or ()
+        ),
+    )
+
+
 def fits(terms: Iterable[Term]) -> dict[str, float]:
     """How much of what a service does answers each need: of the terms that answer any need, the share that answer it.
 
@@ -50,10 +92,15 @@ def fits(terms: Iterable[Term]) -> dict[str, float]:
     counts = Counter[str]()
     counted = 0
     for term in terms:
-        answered = needs_for_terms([term])
+        answered = _answered(term)
         counts.update(answered)
         counted += bool(answered)
     return {need: count / counted for need, count in counts.items()}
+
+
+@lru_cache(maxsize=4096)
+def _answered(term: Term) -> frozenset[str]:
+    return needs_for_terms([term])
 
 
 def walk_in(application_process: str | None) -> bool | None:

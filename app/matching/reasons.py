@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from babel.core import Locale
 from babel.dates import get_day_names
+from babel.lists import format_list
 
 from app.directory.codes import CapacityStatus
 from app.directory.languages import name_of
@@ -17,7 +18,7 @@ from app.geography.places import Precision
 from app.geography.words import words
 from app.i18n import gettext as _
 from app.i18n import language
-from app.matching import hours
+from app.matching import audiences, hours
 from app.matching.candidates import Candidate, Question
 from app.matching.eligibility import Against, capacity
 from app.matching.ranking import EVERYWHERE_SPOKEN, Ranking, Scored
@@ -40,6 +41,10 @@ class Reason:
         return _TEXTS[self.code](**self.values)
 
 
+OURS_ALONE = frozenset({"for-them", "fits-told"})
+"""They rest on what a patient told for matching only: no request carries them."""
+
+
 def precision_of(question: Question, candidate: Candidate) -> Precision:
     """How well the distance between the two is known."""
     place = question.known_place
@@ -59,7 +64,7 @@ def in_favor(ranking: Ranking, scored: Scored) -> tuple[Reason, ...]:
     """What speaks for a service, what counts most first."""
     return tuple(
         reason
-        for say in (_reach, _near, _speaks, _mainly, _open, _room, _record, _easy, _helping)
+        for say in (_reach, _near, _for_them, _speaks, _mainly, _open, _room, _record, _easy, _helping)
         if (reason := say(ranking, scored)) is not None
     )
 
@@ -68,7 +73,17 @@ def cautions(ranking: Ranking, scored: Scored, *, radius: float) -> tuple[Reason
     """What to mind before choosing a service."""
     return tuple(
         reason
-        for say in (_place_unknown, _far(radius), _speaks_not, _aside, _little_room, _old_word, _closed, _confidential)
+        for say in (
+            _only_for,
+            _place_unknown,
+            _far(radius),
+            _speaks_not,
+            _aside,
+            _little_room,
+            _old_word,
+            _closed,
+            _confidential,
+        )
         if (reason := say(ranking, scored)) is not None
     )
 
@@ -80,6 +95,8 @@ def objection(against: Against, question: Question, candidate: Candidate) -> Rea
             return Reason(against.value, {"age": candidate.min_age})
         case Against.TOO_OLD:
             return Reason(against.value, {"age": candidate.max_age})
+        case Against.NOT_FOR_THEM:
+            return Reason(against.value, {"audience": audiences.named(candidate.audience)})
         case Against.OUTSIDE_AREA:
             return Reason(against.value, {"zip": question.postal_code})
         case _:
@@ -100,6 +117,20 @@ def _reach(ranking: Ranking, scored: Scored) -> Reason | None:
     if scored.candidate.remote:
         return Reason("remote")
     return Reason("serves-area", {"zip": ranking.question.postal_code}) if scored.candidate.covered else None
+
+
+def _for_them(ranking: Ranking, scored: Scored) -> Reason | None:
+    known = audiences.named(scored.candidate.audience & ranking.is_one_of)
+    if not known:
+        return None
+    told = tuple(code for code in known if code not in audiences.DISCREET)
+    return Reason("for-them", {"audience": told}) if told else Reason("fits-told")
+
+
+def _only_for(ranking: Ranking, scored: Scored) -> Reason | None:
+    audience = scored.candidate.audience
+    unknown = audience and not audience & ranking.is_one_of
+    return Reason("only-for", {"audience": audiences.named(audience)}) if unknown else None
 
 
 def _speaks(ranking: Ranking, scored: Scored) -> Reason | None:
@@ -235,12 +266,37 @@ def _distance_words(miles: float, precision: Precision) -> str:
     return _("%(distance)s away", distance=words(miles, precision))
 
 
+def _audience_words(codes: Sequence[str]) -> str:
+    return format_list([_(audiences.words(code)) for code in codes], style="or", locale=_locale())
+
+
+def part_words(name: str) -> str:
+    """What a part of the score is called."""
+    return _PARTS[name]()
+
+
+_PARTS: Mapping[str, Callable[[], str]] = {
+    "distance": lambda: _("How near it is"),
+    "language": lambda: _("Whether they speak the language"),
+    "fit": lambda: _("How much of what it does is this"),
+    "audience": lambda: _("Whether it is for people like them"),
+    "open": lambda: _("How soon it is open"),
+    "capacity": lambda: _("Whether it has room"),
+    "history": lambda: _("How often it answers and helps"),
+    "ease": lambda: _("Whether they can just walk in"),
+    "helping": lambda: _("Whether it helps this household already"),
+}
+
 _TEXTS: Mapping[str, Callable[..., str]] = {
     "distance": _distance_words,
     "serves-area": lambda zip: _("Serves ZIP code %(zip)s", zip=zip),  # noqa: A006  the word for it
     "remote": lambda: _("Helps by phone or online"),
     "language-spoken": lambda language: _("Staff speak %(language)s", language=_language_name(language)),
     "interpreter": lambda: _("Offers an interpreter"),
+    "for-them": lambda audience: _("For %(people)s", people=_audience_words(audience)),
+    "fits-told": lambda: _("Fits what they told us"),
+    "only-for": lambda audience: _("For %(people)s: please ask", people=_audience_words(audience)),
+    "not-for-them": lambda audience: _("Only for %(people)s", people=_audience_words(audience)),
     "mainly": lambda: _("This is mainly what it does"),
     "open-today": lambda: _("Open today"),
     "open-tomorrow": lambda: _("Open tomorrow"),

@@ -1,8 +1,9 @@
 """The best k without looking at everything, and yet exactly the best k.
 
-Listings that only their distance decides on ("anchored") are asked for ring by ring, nearest first. The search stops
-when the k-th found scores more than anything farther out could. Listings that come to the patient, and those whose
-place nobody knows, are few and are all looked at: they are kept, never dropped for lack of coordinates.
+A source gives candidates out in the order of the most they could score, a few dozen at a time. Listings that only their
+distance decides on ("anchored") come from boxes around the patient, nearest first; those that come to the patient, and
+those whose place nobody knows, come all at once: they are kept, never dropped for lack of coordinates. The search
+stops when the k-th found scores more than anything that was left out could, near or far.
 
 How far it looks is part of the answer: `radius`, then twice as far and so on up to 100 miles, then everywhere; the
 first of these within which at least k can be offered. Services without a place do not count towards the k that are
@@ -11,50 +12,62 @@ near enough. Full services count nowhere, and are offered only when there is nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import Protocol
 
-from app.geography.boxes import Box, around
 from app.geography.distance import FARTHEST_MILES
 from app.matching.candidates import Candidate
 from app.matching.eligibility import Against, against
-from app.matching.ranking import Ranking, Scored, order, uncrowded
+from app.matching.ranking import ROUNDING, Ranking, Scored, uncrowded
 
-FIRST_RING_MILES = 3.0
+FIRST_REACHES = (3.0, 12.0, 50.0)
+"""How far the first question goes: to the nearest of these within which there is plenty."""
+
 NARROWEST, WIDEST = 1.5, 8.0
 """By how much a ring reaches farther than the last one, at least and at most."""
 
-PLENTY = 4
+PLENTY = 3
 """The best k are usually settled once this many times k have been seen."""
+
+FEW = 3
+"""Times k: how many candidates are looked at first; more only where these do not settle it."""
 
 WIDEST_MILES = 100.0
 """Beyond this there is no use in rings of "near": the next is everywhere."""
 
 
-class Source(Protocol):
-    """Where candidates for one question come from."""
-
-    def elsewhere(self) -> Iterable[Candidate]:
-        """Every candidate that is not anchored and whose service area, if any, takes in the patient."""
-
-    def ring(self, outer: tuple[Box, ...], inner: tuple[Box, ...], worth: Worth | None) -> Iterable[Candidate]:
-        """Every anchored candidate in the outer boxes and not in the inner ones.
-
-        With `worth` it may leave out any of which it is sure that it scores less.
-        """
-
-    def anchored(self) -> Iterable[Candidate]:
-        """Every anchored candidate, for a patient whose place is not known."""
-
-
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """A candidate in a ring must score this, and its distance part there is at most `nearness`."""
+class Batch:
+    """What a source gives out at once."""
 
-    score: float
-    nearness: float
+    candidates: Sequence[Candidate]
+    left: float | None
+    """What it left out scores at most this; None when it left out nothing."""
+    reached: float
+    """In miles: of the anchored no nearer ones are still to come, except for those left out."""
+
+
+class Source(Protocol):
+    """Where candidates for one question come from, of which all that could be offered come sooner or later.
+
+    A source need not give out what cannot be offered to the patient at all, nor what is full, nor what is sure to score
+    less than `worth`. `limit` is how many it gives out at most, those that could score most; None is no limit.
+    """
+
+    def nearest(self, reaches: Sequence[float], plenty: int, worth: float | None, limit: int | None) -> Batch:
+        """All that is not anchored, and the anchored within the first of `reaches` that holds at least `plenty`."""
+
+    def ring(self, inner: float, outer: float, worth: float | None, limit: int | None) -> Batch:
+        """The anchored between two distances in miles, and some others."""
+
+    def anywhere(self, worth: float | None, limit: int | None) -> Batch:
+        """All there are, for a patient whose place is not known."""
+
+    def of_the_full(self) -> Source:
+        """The same of those that cannot take anybody in now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,58 +81,75 @@ class Found:
 
 
 @dataclass(slots=True)
-class _Seen:
+class Seen:
     """What has been looked at so far, of which the eligible can be offered."""
 
     ranking: Ranking
-    offered: list[Scored] = field(default_factory=list)
-    full: list[Scored] = field(default_factory=list)
+    k: int
+    only: Sequence[Against]
+    """The objections of those that are looked for: none, or that they are full."""
+    offered: dict[int, Scored] = field(default_factory=dict)
     considered: int = 0
+    _uncrowded: tuple[object, list[Scored], list[Scored]] = (None, [], [])
 
-    def take(self, candidates: Iterable[Candidate]) -> None:
-        question, at = self.ranking.question, self.ranking.at
+    def take(self, scope: float, ask: Callable[[float | None, int | None], Batch]) -> float:
+        """Look at what a source gives out: the best of it, and all that could change the answer.
+
+        :returns: how far it reached.
+        """
+        batch = ask(self.worth(scope), FEW * self.k)
+        self.look_at(batch.candidates)
+        if batch.left is None:
+            return batch.reached
+        worth = self.worth(scope)
+        if worth is None or worth <= batch.left + ROUNDING:
+            batch = ask(worth, None)
+            self.look_at(batch.candidates)
+        return batch.reached
+
+    def look_at(self, candidates: Iterable[Candidate]) -> None:
+        ranking = self.ranking
         for candidate in candidates:
             self.considered += 1
-            objections = against(question, candidate, at)
-            if not objections:
-                self.offered.append(self._scored(candidate))
-            elif objections == [Against.FULL]:
-                self.full.append(self._scored(candidate))
-
-    def _scored(self, candidate: Candidate) -> Scored:
-        distance = self.ranking.distance(candidate)
-        return Scored(self.ranking.score(candidate, distance), distance, candidate)
+            if candidate.id.int in self.offered or against(ranking.question, candidate, ranking.at) != self.only:
+                continue
+            distance = ranking.distance(candidate)
+            self.offered[candidate.id.int] = Scored(ranking.score(candidate, distance), distance, candidate)
 
     def in_scope(self, scope: float) -> list[Scored]:
-        # The full ones only when there is nobody else.
-        return [one for one in (self.offered or self.full) if within(one, scope)]
+        return [one for one in self.offered.values() if within(one, scope)]
 
-    def enough(self, k: int, scope: float) -> bool:
+    def enough(self, scope: float) -> bool:
         """Whether k of them are near enough that nobody has to look farther than `scope`."""
-        return scope == inf or sum(1 for one in self.offered if counts_as_near(one, scope)) >= k
+        return scope == inf or sum(1 for one in self.offered.values() if counts_as_near(one, scope)) >= self.k
 
     def near(self, reached: float) -> int:
-        return sum(1 for one in self.offered if one.distance is not None and one.distance <= reached)
+        return sum(1 for one in self.offered.values() if one.distance is not None and one.distance <= reached)
 
-    def worth(self, k: int, scope: float, reached: float) -> Worth | None:
-        """What somebody beyond must score to change the answer; None while anybody would.
+    def worth(self, scope: float) -> float | None:
+        """What somebody else must score to change the answer; None while anybody would.
 
         Sound because whoever comes in takes the place of at most one other: a service belongs to one organization, so
         somebody who takes the place of the same service leaves its organization's share as it was. The k-th score
         therefore never falls.
         """
-        # While there are only full ones, anybody at all would change it.
-        if not self.offered or not self.enough(k, scope):
+        if len(self.offered) < self.k or not self.enough(scope):
             return None
         # One that crowds the page would give way to anybody from farther out.
-        first, _crowding = uncrowded(self.in_scope(scope))
-        if len(first) < k:
-            return None
-        return Worth(first[k - 1].score, self.ranking.nearness_beyond(reached))
+        first, _crowding = self._in_order(scope)
+        return first[self.k - 1].score if len(first) >= self.k else None
 
-    def found(self, k: int, scope: float, *, widened: bool) -> Found:
+    def _in_order(self, scope: float) -> tuple[list[Scored], list[Scored]]:
+        """Those in scope as `ranking.uncrowded` puts them; worked out once while nothing new is seen."""
+        key = (scope, len(self.offered))
+        if self._uncrowded[0] != key:
+            self._uncrowded = (key, *uncrowded(self.in_scope(scope)))
+        return self._uncrowded[1:]
+
+    def found(self, scope: float, *, widened: bool) -> Found:
+        first, crowding = self._in_order(scope)
         return Found(
-            best=tuple(order(self.in_scope(scope))[:k]),
+            best=tuple(first[: self.k] + crowding[: max(0, self.k - len(first))]),
             radius=None if scope == inf else scope,
             widened=widened,
             considered=self.considered,
@@ -147,29 +177,39 @@ def scopes(radius: float) -> Iterator[float]:
 
 def search(ranking: Ranking, k: int, radius: float, source: Source) -> Found:
     """The best `k`, as `ranking.order` puts them, of all that can be offered as far as it looks."""
-    seen = _Seen(ranking)
-    seen.take(source.elsewhere())
-    place = ranking.question.known_place
-    if place is None:
-        seen.take(source.anchored())
-        return seen.found(k, inf, widened=False)
-    inner: tuple[Box, ...] = ()
-    reached = 0.0
-    for scope in scopes(radius):
+    found = _search(Seen(ranking, k, only=[]), tuple(scopes(radius)), source)
+    if found.best:
+        return found
+    full = _search(Seen(ranking, k, only=[Against.FULL]), (inf,), source.of_the_full())
+    return Found(full.best, found.radius, found.widened, found.considered + full.considered)
+
+
+def _search(seen: Seen, looking: Sequence[float], source: Source) -> Found:
+    """:param looking: how far, and then how far when that is not enough; everywhere at last."""
+    ranking, plenty = seen.ranking, PLENTY * seen.k
+    if ranking.question.known_place is None:
+        seen.take(inf, source.anywhere)
+        return seen.found(inf, widened=False)
+    reached = seen.take(looking[0], partial(source.nearest, _reaches(looking[0]), plenty))
+    for scope in looking:
         end = min(scope, FARTHEST_MILES)
         while reached < end:
-            worth = seen.worth(k, scope, reached)
-            if worth and worth.score > ranking.best_beyond(reached):
-                return seen.found(k, scope, widened=scope > radius)
-            # Once only the worthy come, a wide ring costs no more than a narrow one.
-            found = 0 if worth else seen.near(reached)
-            reached = farther(reached, end, wanted=PLENTY * k, found=found)
-            outer = around(place.point, reached)
-            seen.take(source.ring(outer, inner, worth))
-            inner = outer
-        if seen.enough(k, scope):
-            return seen.found(k, scope, widened=scope > radius)
+            worth = seen.worth(scope)
+            outer = farther(reached, end, wanted=plenty, found=seen.near(reached))
+            if worth is not None:
+                # Only the worthy come, so one wide ring costs less than several narrow ones.
+                outer = min(ranking.reach(worth), end)
+                if outer <= reached:
+                    break
+            reached = seen.take(scope, partial(source.ring, reached, outer))
+        if seen.enough(scope):
+            return seen.found(scope, widened=scope > looking[0])
     raise AssertionError("everywhere is always far enough")
+
+
+def _reaches(radius: float) -> tuple[float, ...]:
+    widest = min(radius, FIRST_REACHES[-1])
+    return (*(reach for reach in FIRST_REACHES if reach < widest), widest)
 
 
 def farther(reached: float, end: float, *, wanted: int, found: int) -> float:
@@ -178,7 +218,5 @@ def farther(reached: float, end: float, *, wanted: int, found: int) -> float:
     Every ring is a question to the database, and every listing in it must be scored: few rings where little is found,
     narrow ones where much is.
     """
-    if not reached:
-        return min(FIRST_RING_MILES, end)
     grown = reached * min(max((wanted / max(found, 1)) ** 0.5, NARROWEST), WIDEST)
     return end if grown * NARROWEST > end else grown

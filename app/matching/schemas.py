@@ -55,6 +55,10 @@ class MatchOut(Schema):
     cautions = fields.List(fields.Nested(ReasonOut))
 
 
+class WhyNotOut(Schema):
+    reasons = fields.List(fields.Nested(ReasonOut))
+
+
 class MatchesOut(Schema):
     matches = fields.List(fields.Nested(MatchOut), attribute="items")
     radius_miles = fields.Float(

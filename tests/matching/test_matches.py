@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,14 +11,15 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.db import session as the_session
+from app.directory import entries, standins
 from app.directory.codes import CapacityStatus, ServiceStatus
-from app.directory.models import Service
+from app.directory.models import Location, Organization, Service, ServiceArea, ServiceAtLocation, ServiceNeed
 from app.errors import NotFound
 from app.geography.places import Place, Precision
 from app.matching import operations
 from app.matching.candidates import Question
 from app.matching.models import Listing, ListingArea
-from app.matching.queries import Matches, matches, why_not
+from app.matching.queries import Matches, matches, why_not, why_not_named
 from app.matching.records import Record
 from tests.matching.conftest import Town
 
@@ -32,6 +34,11 @@ PATIENT = Question(
     language="es",
     age=40,
 )
+
+
+def _drawn(west: float, south: float, east: float, north: float) -> str:
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return json.dumps({"type": "Polygon", "coordinates": [ring]})
 
 
 def refresh() -> None:
@@ -315,3 +322,109 @@ def test_the_same_score_is_ordered_by_id(town: Town) -> None:
     offers = [town.offer(str(number)) for number in range(4)]
     found = best(k=4)
     assert [match.service_at_location_id for match in found.items] == sorted(offer.id for offer in offers)
+
+
+def test_what_is_only_for_others_is_offered_last_and_says_whom_it_is_for(town: Town) -> None:
+    town.offer("House of hope", eligibility_description="Persons over age 18 with end stages HIV/AIDS.")
+    town.offer("House for all", point=north(5))
+    found = best()
+    assert [match.service for match in found.items] == ["House for all", "House of hope"]
+    [only] = [reason.text() for reason in found.items[1].cautions if reason.code == "only-for"]
+    assert only == "For people living with HIV: please ask"
+
+
+def test_whoever_is_known_to_belong_to_them_is_not_put_off(town: Town) -> None:
+    town.offer("House of hope", eligibility_description="People living with HIV")
+    town.offer("Post 12", eligibility_description="Veterans")
+    found = best(replace(PATIENT, is_one_of=frozenset({"hiv", "veterans"})))
+    assert "for-them" in codes(found, "Post 12")
+    assert "fits-told" in codes(found, "House of hope")
+    assert "only-for" not in codes(found, "House of hope")
+
+
+def test_only_who_is_known_not_to_belong_to_them_is_excluded(town: Town) -> None:
+    offer = town.offer(eligibility_description="Veterans, refugees")
+    assert names() == ["Pantry"]
+    assert names(replace(PATIENT, is_none_of=frozenset({"veterans"}))) == ["Pantry"]
+    no_veteran = replace(PATIENT, is_none_of=frozenset({"veterans", "refugees"}))
+    assert names(no_veteran) == []
+    [reason] = why_not(no_veteran, offer.id, at=WEDNESDAY)
+    assert (reason.code, reason.text()) == ("not-for-them", "Only for veterans or refugees")
+
+
+@pytest.mark.parametrize(
+    ("kind", "extent", "served"),
+    [
+        ({}, "Baltimore City, MD", True),
+        ({}, "Howard County, MD", False),
+        ({}, "Maryland", True),
+        ({}, "nationwide", True),
+        ({"extent_type": "geojson"}, _drawn(-76.7, 39.3, -76.6, 39.4), True),
+        ({"extent_type": "geojson"}, _drawn(-76.6, 39.3, -76.5, 39.4), False),
+    ],
+)
+def test_an_area_is_honored_however_it_is_written(
+    town: Town, kind: dict[str, str], extent: str, *, served: bool
+) -> None:
+    offer = town.offer(point=north(60))
+    the_session.add(ServiceArea(service_id=offer.service.id, extent=extent, **kind))
+    the_session.flush()
+    entries.refresh([offer.service.id])
+    assert names() == (["Pantry"] if served else [])
+    if not served:
+        assert [reason.code for reason in why_not(PATIENT, offer.id, at=WEDNESDAY)] == ["outside-area"]
+
+
+def test_a_service_at_no_location_is_offered_where_its_organization_is(town: Town) -> None:
+    other = town.offer("Pantry", point=north(2))
+    lone = Service(id=uuid.uuid4(), organization_id=other.organization.id, name="Cooking class")
+    the_session.add(lone)
+    the_session.flush()
+    the_session.add(ServiceNeed(service_id=lone.id, need="food"))
+    standins.place([lone.id, other.service.id])
+    found = best()
+    assert {match.service for match in found.items} == {"Pantry", "Cooking class"}
+    assert {match.distance_miles for match in found.items} == {2.0}
+
+
+@pytest.mark.usefixtures("session")
+def test_a_service_at_no_location_at_all_is_kept_until_it_has_one() -> None:
+    organization = Organization(id=uuid.uuid4(), name="Line")
+    the_session.add(organization)
+    the_session.flush()
+    lone = Service(id=uuid.uuid4(), organization_id=organization.id, name="Cooking class")
+    the_session.add(lone)
+    the_session.flush()
+    the_session.add(ServiceNeed(service_id=lone.id, need="food"))
+    for _twice in range(2):
+        standins.place([lone.id])
+    found = best()
+    assert "place-unknown" in codes(found, "Cooking class")
+    hall = Location(id=uuid.uuid4(), organization_id=organization.id, latitude=HOME.latitude, longitude=HOME.longitude)
+    the_session.add(hall)
+    the_session.flush()
+    the_session.add(ServiceAtLocation(service_id=lone.id, location_id=hall.id))
+    the_session.flush()
+    standins.place([lone.id])
+    [match] = best().items
+    assert match.distance_miles == 0.0
+
+
+def test_any_service_can_be_asked_about_by_its_name(town: Town) -> None:
+    town.offer("Near pantry")
+    closed = town.offer("Old pantry", status=ServiceStatus.DEFUNCT)
+    refresh()
+    [found] = why_not_named(PATIENT, "old pantry", WEDNESDAY)
+    assert (found.service, found.offered, [reason.code for reason in found.reasons]) == (
+        closed.service.name,
+        False,
+        ["inactive"],
+    )
+
+
+def test_what_an_answer_shows_is_as_new_as_the_directory(town: Town) -> None:
+    offer = town.offer("Old name")
+    refresh()
+    the_session.execute(update(Service).values(name="New name"))
+    operations.refresh([offer.service.id])
+    assert [match.service for match in matches(PATIENT, at=WEDNESDAY).items] == ["New name"]

@@ -1,13 +1,12 @@
-"""The rings against brute force: the same k in the same order, for any directory and any patient."""
+"""The search against brute force: the same k in the same order, for any directory and any patient."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from math import inf
-from operator import mul
 from random import Random
 
 import pytest
@@ -18,32 +17,49 @@ from sqlalchemy import delete, insert
 from app.db import session as the_session
 from app.directory.codes import CapacityStatus
 from app.directory.hours import Opening
-from app.geography.boxes import Box
-from app.geography.places import Place, Precision
-from app.matching import hours, operations
+from app.geography import areas
+from app.geography.areas import Area, Polygon, Whereabouts
+from app.geography.boxes import around
+from app.geography.distance import FARTHEST_MILES, GRAIN_MILES
+from app.geography.places import Place, Point, Precision
+from app.matching import hours, operations, ranking
+from app.matching.audiences import BITS
 from app.matching.candidates import Candidate, Question
-from app.matching.eligibility import Against, against
+from app.matching.eligibility import Against, against, capacity
 from app.matching.models import Listing
 from app.matching.queries import Listings as Listed
-from app.matching.ranking import Ranking, Scored, order
-from app.matching.rings import Found, Worth, counts_as_near, scopes, search, within
+from app.matching.ranking import ROUNDING, URGENT_WEIGHTS, WEIGHTS, Parts, Ranking, Scored, order
+from app.matching.rings import Batch, Found, counts_as_near, scopes, search, within
 
 AT = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 OFFICE_HOURS, WEEKEND = (
-    hours.typical_week([Opening(time(9), time(17), byday=days)], AT.date()) for days in ("MO,TU,WE,TH,FR", "SA,SU")
+    hours.typical_week((Opening(time(9), time(17), byday=days),), AT.date()) for days in ("MO,TU,WE,TH,FR", "SA,SU")
 )
 IDS = [uuid.UUID(int=n) for n in range(1, 61)]
 
 
+def square(west: float, south: float, east: float, north: float) -> Polygon:
+    return (((west, south), (east, south), (east, north), (west, north), (west, south)),)
+
+
+AREAS = {
+    1: Area(postal_codes=frozenset({"21215"})),
+    2: Area(postal_codes=frozenset({"20001"})),
+    3: Area(counties=frozenset({"MD:baltimore city"})),
+    4: Area(states=frozenset({"VA"}), polygons=(square(-77.0, 39.2, -76.68, 39.5),)),
+    5: Area(polygons=(square(-76.68, 39.2, -76.0, 39.5), square(170, 50, 180, 60))),
+    6: Area(nationwide=True),
+}
+
+
 def brute_force(question: Question, k: int, radius: float, candidates: Iterable[Candidate]) -> Found:
     """The definition: score everything, look as far as it takes, put it in order, take the first k."""
-    everything = list(candidates)
-    ranking = Ranking(question, AT)
+    scoring = Ranking(question, AT)
     offered: list[Scored] = []
     full: list[Scored] = []
-    for candidate in everything:
-        distance = ranking.distance(candidate)
-        scored = Scored(ranking.score(candidate, distance), distance, candidate)
+    for candidate in candidates:
+        distance = scoring.distance(candidate)
+        scored = Scored(scoring.score(candidate, distance), distance, candidate)
         objections = against(question, candidate, AT)
         if not objections:
             offered.append(scored)
@@ -60,26 +76,51 @@ def brute_force(question: Question, k: int, radius: float, candidates: Iterable[
 class Listings:
     """A source that does what the database promises, and no more than it promises."""
 
-    def __init__(self, ranking: Ranking, candidates: list[Candidate]) -> None:
-        self.ranking = ranking
-        self.candidates = candidates
+    def __init__(self, scoring: Ranking, candidates: list[Candidate], *, full: bool = False) -> None:
+        self.scoring = scoring
+        self.everybody = candidates
+        self.candidates = [one for one in candidates if (capacity(one, AT) == CapacityStatus.NO_CAPACITY) is full]
 
-    def elsewhere(self) -> Iterable[Candidate]:
-        return [one for one in self.candidates if not one.anchored and one.covered is not False]
+    def of_the_full(self) -> Listings:
+        return Listings(self.scoring, self.everybody, full=True)
 
-    def anchored(self) -> Iterable[Candidate]:
-        return [one for one in self.candidates if one.anchored]
+    def anywhere(self, worth: float | None, limit: int | None) -> Batch:
+        return self.batch(self.candidates, worth, limit, FARTHEST_MILES)
 
-    def ring(self, outer: tuple[Box, ...], inner: tuple[Box, ...], worth: Worth | None) -> Iterable[Candidate]:
-        for one in self.anchored():
+    def nearest(self, reaches: Sequence[float], plenty: int, worth: float | None, limit: int | None) -> Batch:
+        elsewhere = [one for one in self.candidates if not one.anchored]
+        near: list[Candidate] = []
+        reach = 0.0
+        for reach in reaches:
+            near = list(self.between(0, reach))
+            if len(near) >= plenty:
+                break
+        return self.batch(elsewhere + near, worth, limit, reach)
+
+    def ring(self, inner: float, outer: float, worth: float | None, limit: int | None) -> Batch:
+        return self.batch(list(self.between(inner, outer)), worth, limit, outer)
+
+    def between(self, inner: float, outer: float) -> Iterator[Candidate]:
+        place = self.scoring.question.known_place
+        assert place
+        for one in self.candidates:
             point = (one.latitude or 0.0, one.longitude or 0.0)
-            in_ring = any(box.holds(point) for box in outer) and not any(box.holds(point) for box in inner)
-            if in_ring and (worth is None or self.might_score(one, worth)):
+            if one.anchored and holds(place.point, outer, point) and not holds(place.point, inner, point):
                 yield one
 
-    def might_score(self, one: Candidate, worth: Worth) -> bool:
-        parts = self.ranking.values(one, None)._replace(distance=worth.nearness)
-        return bool(sum(map(mul, self.ranking.weights, parts)) >= worth.score - 1e-6)
+    def batch(self, candidates: list[Candidate], worth: float | None, limit: int | None, reached: float) -> Batch:
+        worthy = [one for one in candidates if worth is None or self.most(one) >= worth - ROUNDING]
+        best = sorted(worthy, key=self.most, reverse=True)[:limit]
+        left = self.most(best[-1]) if limit is not None and len(best) >= limit else None
+        return Batch(best, left, reached)
+
+    def most(self, one: Candidate) -> float:
+        """What it could score: exactly that, or somewhat more."""
+        return self.scoring.score(one, self.scoring.distance(one)) + one.id.int % 3 / 50
+
+
+def holds(center: Point, reach: float, point: Point) -> bool:
+    return reach > 0 and any(box.holds(point) for box in around(center, reach))
 
 
 def some_place(random: Random, precisions: list[Precision]) -> Place:
@@ -97,9 +138,11 @@ def some_place(random: Random, precisions: list[Precision]) -> Place:
     return Place(latitude, longitude, random.choice(precisions), "America/New_York", "", "MD", "")
 
 
-def some_candidate(random: Random, number: int) -> Candidate:
+def some_candidate(random: Random, number: int, lives: Whereabouts) -> Candidate:
     place = some_place(random, [Precision.STREET, Precision.STREET, Precision.ZIP, Precision.COUNTY])
     located = random.random() < 0.9
+    remote = random.random() < 0.1
+    area = random.choice([None] * 8 + list(AREAS))
     service = random.randrange(60)
     return Candidate(
         id=uuid.UUID(int=number),
@@ -109,9 +152,12 @@ def some_candidate(random: Random, number: int) -> Candidate:
         longitude=place.longitude if located else None,
         precision=place.precision.value if located else "none",
         fit=random.choice([1.0, 0.5, 0.125]),
-        covered=random.choice([None, None, None, None, True, False]),
-        remote=random.random() < 0.1,
+        area_id=area,
+        covered=areas.covers(AREAS[area], lives) if area else None,
+        remote=remote,
+        anchored=located and area is None and not remote,
         confidential=False,
+        audience=random.choice([0] * 6 + [BITS["hiv"], BITS["women"], BITS["women"] | BITS["veterans"]]),
         languages=random.choice(["", "", " es ", " es zh ", " vi "]),
         interpreter=random.random() < 0.3,
         min_age=random.choice([None, None, 18, 60]),
@@ -124,6 +170,9 @@ def some_candidate(random: Random, number: int) -> Candidate:
         history=random.choice([0.5, 0.5, 0.25, 0.875]),  # the same in the database's single precision
         history_n=0,
         walk_in=random.choice([None, True, False]),
+        service="Pantry",
+        organization="Town",
+        city="Baltimore",
     )
 
 
@@ -132,7 +181,7 @@ def some_question(random: Random) -> Question:
     return Question(
         need="food",
         place=random.choice([place] * 8 + [None, replace(place, precision=Precision.NONE)]),
-        postal_code="21215",
+        postal_code=random.choice(["21215"] * 6 + ["", "00000"]),  # the last is in no gazetteer
         language=random.choice(["en", "es", "zh-Hant"]),
         age=random.choice([None, 5, 17, 40, 70]),
         urgent=random.random() < 0.3,
@@ -140,7 +189,14 @@ def some_question(random: Random) -> Question:
         declined_services=random.choice([frozenset(), frozenset(IDS[:10])]),
         asked_services=random.choice([frozenset(), frozenset(IDS[10:15])]),
         helping_organizations=random.choice([frozenset(), frozenset(IDS[:3])]),
+        is_one_of=random.choice([frozenset(), frozenset(), frozenset({"hiv", "veterans"})]),
+        is_none_of=random.choice([frozenset(), frozenset(), frozenset({"women"})]),
     )
+
+
+def where_it_lives(question: Question) -> Whereabouts:
+    place = question.known_place
+    return Whereabouts.of_zip(question.postal_code, place.point if place else None)
 
 
 # Hypothesis chooses the seeds, not every number: a directory is large, and drawing it so takes milliseconds.
@@ -150,10 +206,10 @@ sizes = st.integers(0, 150)
 
 @settings(max_examples=400, deadline=None)
 @given(seeds, sizes, st.integers(1, 8), st.sampled_from([1.0, 5.0, 25.0, 80.0, 300.0]))
-def test_rings_find_what_brute_force_finds(seed: int, size: int, k: int, radius: float) -> None:
+def test_the_search_finds_what_brute_force_finds(seed: int, size: int, k: int, radius: float) -> None:
     question, candidates = some_case(seed, size)
-    ranking = Ranking(question, AT)
-    found = search(ranking, k, radius, Listings(ranking, candidates))
+    scoring = Ranking(question, AT)
+    found = search(scoring, k, radius, Listings(scoring, candidates))
     agree(found, brute_force(question, k, radius, candidates))
 
 
@@ -161,8 +217,8 @@ def test_rings_find_what_brute_force_finds(seed: int, size: int, k: int, radius:
 @given(seeds, sizes)
 def test_the_best_five_are_the_first_of_the_best_twenty_when_nobody_looks_farther(seed: int, size: int) -> None:
     question, candidates = some_case(seed, size)
-    ranking = Ranking(question, AT)
-    five, twenty = (search(ranking, k, 20_000.0, Listings(ranking, candidates)) for k in (5, 20))
+    scoring = Ranking(question, AT)
+    five, twenty = (search(scoring, k, 20_000.0, Listings(scoring, candidates)) for k in (5, 20))
     assert five.best == twenty.best[:5]
 
 
@@ -170,29 +226,37 @@ def test_the_best_five_are_the_first_of_the_best_twenty_when_nobody_looks_farthe
 @given(seeds, st.integers(0, 12_000))
 def test_nobody_farther_out_scores_more_than_the_bound(seed: int, reached: int) -> None:
     question, candidates = some_case(seed, 50)
-    ranking = Ranking(question, AT)
+    scoring = Ranking(question, AT)
     for candidate in candidates:
-        distance = ranking.distance(candidate)
-        score = ranking.score(candidate, distance)
+        distance = scoring.distance(candidate)
+        score = scoring.score(candidate, distance)
         assert 0 <= score <= 1
-        if candidate.anchored and distance is not None and distance >= reached:
-            assert score < ranking.best_beyond(reached)
+        if candidate.anchored and distance is not None:
+            assert distance < reached or score < scoring.best_beyond(reached)
+            assert distance <= scoring.reach(score) or distance > FARTHEST_MILES
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, URGENT_WEIGHTS])
+def test_the_weights_are_parts_of_one(weights: Parts) -> None:
+    assert sum(weights) == pytest.approx(1)
 
 
 @pytest.mark.usefixtures("session")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seeds, sizes, st.integers(1, 8), st.sampled_from([1.0, 5.0, 25.0, 80.0]))
 def test_the_database_finds_what_brute_force_finds(seed: int, size: int, k: int, radius: float) -> None:
     question, candidates = some_case(seed, size)
     store(candidates)
-    ranking = Ranking(question, AT)
-    found = search(ranking, k, radius, Listed(ranking))
+    scoring = Ranking(question, AT)
+    found = search(scoring, k, radius, Listed(scoring))
     agree(found, brute_force(question, k, radius, candidates))
 
 
 def some_case(seed: int, size: int) -> tuple[Question, list[Candidate]]:
     random = Random(seed)  # noqa: S311  repeatable, which is the point
-    return some_question(random), [some_candidate(random, number) for number in range(size)]
+    question = some_question(random)
+    lives = where_it_lives(question)
+    return question, [some_candidate(random, number, lives) for number in range(size)]
 
 
 def agree(found: Found, expected: Found) -> None:
@@ -204,16 +268,23 @@ def agree(found: Found, expected: Found) -> None:
 def store(candidates: list[Candidate]) -> None:
     """Make these the listings for food, with a twin of each for another need."""
     the_session.execute(delete(Listing))
-    serves, does_not = (area_of([postal_code]) for postal_code in ("21215", "20001"))
+    ids = operations.area_ids(set(AREAS.values()))
     rows = []
     for one in candidates:
+        area = AREAS[one.area_id] if one.area_id else None
+        full = one.capacity == CapacityStatus.NO_CAPACITY
         row = {
             **one._asdict(),
             "service_at_location_id": one.id,
-            "area_id": {None: None, True: serves, False: does_not}[one.covered],
-            "anchored": one.anchored,
+            "area_id": area and ids[area],
+            "drawn": bool(area and area.polygons),
             "precision": Precision(one.precision),
+            "grain": GRAIN_MILES[Precision(one.precision)],
             "capacity": CapacityStatus(one.capacity),
+            "full_until": (one.capacity_until or datetime(9999, 1, 1, tzinfo=UTC)) if full else None,
+            "room": ranking.room(one.capacity, one.capacity_at),
+            "merit": merit(WEIGHTS, one),
+            "urgent_merit": merit(URGENT_WEIGHTS, one),
         }
         del row["id"], row["covered"]
         rows += [{**row, "need": need} for need in ("food", "legal")]
@@ -221,6 +292,5 @@ def store(candidates: list[Candidate]) -> None:
         the_session.execute(insert(Listing), rows)
 
 
-def area_of(postal_codes: list[str]) -> int:
-    area = frozenset(postal_codes)
-    return operations.area_ids({area})[area]
+def merit(weights: Parts, one: Candidate) -> float:
+    return ranking.merit(weights, fit=one.fit, has_hours=one.hours is not None, walk_in=one.walk_in)
