@@ -5,8 +5,8 @@
 Coming in: a signed webhook with a patient's “1” is verified, stored and committed; the job it leaves is run: the answer
 is read and recorded, its referral, need, clocks and work moved on, the thanks queued, all committed. Beside it, in
 turns, a bare Flask and SQLAlchemy endpoint that verifies, decides and locks nothing, reads the least it can and writes
-the same rows in one transaction. Both are called as a web server would, without one. The first half alone, which is
-what the provider waits for, is measured the same way.
+the same rows in one transaction; that it does is checked. Both are called as a web server would, without one. The first
+half alone, which is what the provider waits for, is measured the same way.
 
 Going out: 1, 2 and 4 worker processes send what waits to a provider that takes a while to answer.
 """
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,18 +33,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it ca
 
 from flask import Flask, Response, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, bindparam, event, func, select, text
 
 from app.audit.models import AuditEntry
 from app.config import sqlalchemy_url
 from app.db import db, engine_options, session
+from app.loop.clocks import Group
 from app.loop.models import Clock, Question
 from app.messaging import jobs, operations
 from app.messaging.delivery import State
 from app.messaging.models import Inbound, Message
 from app.referrals.closing import Says
 from app.referrals.lifecycle import Status
-from app.referrals.models import PatientReport, Referral
+from app.referrals.models import PatientReport, Promise, Referral
+from app.referrals.promises import Kept
 from app.screening.models import Need, NeedStatus
 from app.worklist.models import WorkItem
 from bench import stage
@@ -55,10 +58,15 @@ ROUNDS = 10
 GOAL = 0.6
 PEOPLE = "people"
 THANKS = "thanks-got-help"
+ON_THE_PATIENT = (Group.PATIENT.value, Group.PROMISE.value)
+"""The clocks that an answer ends."""
 WORKERS = (1, 2, 4)
 SENT_WITHIN = 120.0
 
 Environ = dict[str, Any]
+
+INBOUND_ID = select(Inbound.id).where(Inbound.sid == bindparam("sid"))
+"""What the worker reads in its job."""
 
 ENQUEUE = text(
     """
@@ -66,6 +74,13 @@ ENQUEUE = text(
         'default', :task, 10, :lock, NULL, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1])
     """
 )
+
+
+WRITTEN = """
+    SELECT relname || ' ' || how, rows
+      FROM pg_stat_user_tables,
+           LATERAL (VALUES ('inserted', n_tup_ins), ('changed', n_tup_upd), ('deleted', n_tup_del)) AS each (how, rows)
+    """
 
 
 def bare(database_url: str) -> Flask:
@@ -111,8 +126,11 @@ def bare(database_url: str) -> Flask:
         question.closed_at, question.answer = now, Says.GOT_HELP.value
         referral.patient_says, referral.patient_said_at = Says.GOT_HELP, now
         bare_db.session.get_one(Need, referral.need_id).status = NeedStatus.MET
-        for waiting in bare_db.session.scalars(select(Clock).filter_by(referral_id=referral.id, ended_at=None)):
+        live = select(Clock).filter_by(referral_id=referral.id, ended_at=None).where(Clock.group.in_(ON_THE_PATIENT))
+        for waiting in bare_db.session.scalars(live):
             waiting.ended_at, waiting.outcome = now, "cleared"
+        for promise in bare_db.session.scalars(select(Promise).filter_by(referral_id=referral.id, ended_at=None)):
+            promise.kept, promise.ended_at = Kept.KEPT, now
         for item in bare_db.session.scalars(select(WorkItem).filter_by(referral_id=referral.id, done_at=None)):
             item.done_at, item.outcome = now, "not-needed"
         thanks = Message(
@@ -132,7 +150,12 @@ def bare(database_url: str) -> Flask:
         bare_db.session.add_all(
             [
                 PatientReport(referral_id=referral.id, says=Says.GOT_HELP, how="text", at=now, inbound_id=row.id),
-                AuditEntry(action="patient answered", subject="referral", subject_id=referral.id, detail={}),
+                AuditEntry(
+                    action="patient answered",
+                    subject="referral",
+                    subject_id=referral.id,
+                    detail={"says": Says.GOT_HELP.value, "how": "text"},
+                ),
                 thanks,
             ]
         )
@@ -229,13 +252,32 @@ def store_and_read(app: Flask, number: int) -> None:
     """The webhook, then its job as the worker runs it: in a context of its own, with one commit."""
     answer(app, webhook(number))
     with app.app_context():
-        inbound_id = session.scalars(select(Inbound.id).where(Inbound.sid == sid(number))).one()
+        inbound_id = session.scalars(INBOUND_ID, {"sid": sid(number)}).one()
         jobs.read(str(inbound_id))
         session.commit()
 
 
 def write_the_same(app: Flask, number: int) -> None:
     answer(app, webhook(number, "/sms/answered"))
+
+
+def rows_written(app: Flask, call: Callable[[Flask, int], None], number: int) -> Counter[str]:
+    """How many rows of each table one call inserts, changes and deletes, as the database counts them."""
+
+    def count_at_once(connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+
+    def written() -> Counter[str]:
+        with engine.connect() as connection:
+            return Counter(dict(connection.exec_driver_sql(WRITTEN).all()))
+
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    before = written()
+    event.listen(engine, "commit", count_at_once)
+    call(app, number)
+    event.remove(engine, "commit", count_at_once)
+    return written() - before
 
 
 def compare(
@@ -246,7 +288,10 @@ def compare(
     *,
     like: str,
 ) -> tuple[float, float, float]:
-    """Ours and theirs in calls a second, and the ratio of the two; medians of turns."""
+    """Ours and theirs in calls a second, and the ratio of the two; medians of turns.
+
+    :raises SystemExit: a call of theirs does not write as many rows of each table as one of ours.
+    """
     settings = stage.settings(
         databases.fresh(f"ours_{ours.__name__}", like), SMS_GATEWAY="twilio", PUBLIC_BASE_URL=f"https://{HOST}"
     )
@@ -255,6 +300,9 @@ def compare(
         (theirs, bare(databases.fresh(f"bare_{ours.__name__}", like))),
     ]
     each = max(10, calls // ROUNDS)
+    mine, plain = (rows_written(app, call, (ROUNDS + 1) * each) for call, app in sides)
+    if mine != plain:
+        raise SystemExit(f"The two sides do not write the same rows: {mine - plain} and {plain - mine}.")
     speeds: list[list[float]] = [[], []]
     for turn in range(ROUNDS + 1):
         for side, (call, app) in enumerate(sides):
@@ -277,7 +325,7 @@ def measure_inbound(databases: stage.Databases, calls: int) -> float:
         f"inbound, what the provider waits for (verify, store, queue the reading, commit): {mine:.0f} webhooks/s, "
         f"bare Flask and SQLAlchemy {plain:.0f}/s, ratio {ratio:.2f}"
     )
-    everybody = people(databases, (ROUNDS + 1) * max(10, calls // ROUNDS))
+    everybody = people(databases, (ROUNDS + 1) * max(10, calls // ROUNDS) + 1)
     mine, plain, ratio = compare(databases, calls, store_and_read, write_the_same, like=everybody)
     print(
         f"inbound, whole (verify, store, read, referral moved, text queued, committed): {mine:.0f} webhooks/s, "

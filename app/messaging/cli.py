@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import AppGroup
@@ -19,6 +20,9 @@ cli = AppGroup("messages", help="What is texted to patients, and what they answe
 
 A_LONG_DAY = date(2026, 9, 30)
 """A Wednesday in September is as long as a day gets in most languages."""
+A_LATE_HOUR = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)
+A_REFERENCE = "7KQ"
+CHOICES = "\n7KQ 1\n4MP 1"
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,17 @@ def _previews(languages: tuple[str, ...], only: str | None) -> Iterator[Preview]
 
 def _preview(template: str, language: str) -> Preview:
     with i18n.speaking(language):
-        day = i18n.day(A_LONG_DAY)
+        day, hour = i18n.day(A_LONG_DAY), i18n.clock_time(A_LATE_HOUR, ZoneInfo("UTC"))
     try:
         body = i18n.preview(
-            template, language, network=settings().network_name, phone=settings().network_phone, day=day
+            template,
+            language,
+            network=settings().network_name,
+            phone=settings().network_phone,
+            day=day,
+            time=hour,
+            reference=A_REFERENCE,
+            choices=CHOICES,
         )
     except i18n.MissingTranslation:
         body = None

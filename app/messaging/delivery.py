@@ -105,6 +105,8 @@ class Outgoing:
     segments: int
     validity: timedelta | None
     """How long it may wait in the provider's queue; None for as long as the provider likes."""
+    number: str | None = None
+    """Which number of ours it has to come from; None where there is no choice, or the provider's."""
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ twice harmless.
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -100,6 +101,12 @@ class Gateway(Protocol):
         :raises LookupFailed: the provider could not be told.
         """
 
+    def deactivated(self, day: date) -> Iterable[str]:
+        """The phones that the carriers switched off on that day, one a line: a stream of perhaps a million.
+
+        :raises LookupFailed: there is no list of that day yet, or it broke off; what came of it is true all the same.
+        """
+
 
 class ConsoleGateway:
     """Delivers every text at once, to the phone simulator, and logs that it did but not what or to whom.
@@ -132,6 +139,9 @@ class ConsoleGateway:
 
     def mirror(self, wishes: Sequence[Wish]) -> Collection[uuid.UUID]:
         return [wish.id for wish in wishes]
+
+    def deactivated(self, day: date) -> Iterable[str]:  # noqa: ARG002  no phone of the simulator is ever given up
+        return ()
 
 
 class _NeverSent(Exception):
@@ -176,6 +186,23 @@ class Transport(TwilioHttpClient):
             raise _Busy(_retry_after(response.headers or {}))
         return response
 
+    def lines(self, url: str) -> Iterator[str]:
+        """The lines of a file that an answer led to, as they come; the file may be too large to hold.
+
+        It lies with somebody else, so it is asked for without our password.
+
+        :raises LookupFailed: it is not there, it broke off, or it does not end.
+        """
+        address = urljoin(self._address(_DEACTIVATIONS), url)
+        try:
+            with requests.Session() as stranger:
+                stranger.trust_env = False
+                with stranger.get(address, stream=True, timeout=self.timeout) as file:
+                    file.raise_for_status()
+                    yield from _lines(file)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise LookupFailed(type(error).__name__) from error
+
     def _address(self, url: str) -> str:
         if not self._base.netloc:
             return url
@@ -187,6 +214,18 @@ class Transport(TwilioHttpClient):
 
     def log_response(self, status_code: int, response: requests.Response) -> None:
         """Nothing: see the class."""
+
+
+def _lines(file: requests.Response) -> Iterator[str]:
+    """The lines of a file in pieces of a size that no single line can grow beyond."""
+    begun = b""
+    for number, piece in enumerate(file.iter_content(_PIECE)):
+        if number >= _MOST_PIECES or len(begun) > _PIECE:
+            raise LookupFailed("too long")
+        *whole, begun = (begun + piece).split(b"\n")
+        for line in whole:
+            yield line.decode("ascii", "replace")
+    yield begun.decode("ascii", "replace")
 
 
 def _before_sending(error: requests.RequestException) -> bool:
@@ -214,6 +253,11 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     return moment - (parsedate_to_datetime(said) if said else datetime.now(UTC))
 
 
+_DEACTIVATIONS = "https://messaging.twilio.com/v1/Deactivations"
+_PIECE = 64 * 1024
+_MOST_PIECES = 1024
+"""64 MiB are five million phones. No day has that many switched off; what goes on for longer is no list."""
+
 Answer = TypeVar("Answer")
 
 _UNREADABLE = (TwilioException, ValueError, TypeError, KeyError, AttributeError)
@@ -239,13 +283,17 @@ class TwilioGateway:
         account_sid: str,
         token: str,
         messaging_service: str,
-        number: str,
+        numbers: Sequence[str],
         api_url: str,
         public_url: str,
         timeout: float,
         looks: Sequence[float],
     ) -> None:
-        """:param timeout: and `looks`, in seconds."""
+        """Texts come from the Messaging Service, or from the first of `numbers` when there is none.
+
+        :param numbers: with a Messaging Service, those of its pool that may be chosen; may be empty then.
+        :param timeout: and `looks`, in seconds.
+        """
         self.lease = timedelta(seconds=3 * timeout)  # longer than connecting and reading may take together
         self.looks = [timedelta(seconds=wait) for wait in looks]
         # An empty environment: TWILIO_EDGE and TWILIO_REGION would rewrite the address, a stand-in's above all.
@@ -254,12 +302,16 @@ class TwilioGateway:
             account_sid, token, http_client=self._transport, environment={"TWILIO_ACCOUNT_SID": account_sid}
         )
         self._service = messaging_service
-        self._number = number
+        self._numbers = numbers
         self._public_url = public_url
 
     @property
     def sender(self) -> str:
-        return self._service or self._number
+        return self._service or self._numbers[0]
+
+    def _from(self, number: str | None) -> str | object:
+        """What to say as From: the number the text has to come from, else nothing where the service chooses."""
+        return number or (values.unset if self._service else self._numbers[0])
 
     def close(self) -> None:
         """Close the connections that are kept open for the next text."""
@@ -270,7 +322,7 @@ class TwilioGateway:
             created = self._client.messages.create(
                 to=message.to,
                 body=message.body,
-                from_=values.unset if self._service else self._number,
+                from_=self._from(message.number if message.number in self._numbers else None),
                 messaging_service_sid=self._service or values.unset,
                 # Our own id in the address: a callback proves that this text exists even if the answer to this
                 # call is lost.
@@ -295,7 +347,7 @@ class TwilioGateway:
         listed = _asked(
             lambda: self._client.messages.list(
                 to=message.to,
-                from_=values.unset if self._service else self._number,
+                from_=self._from(message.number),
                 limit=_LOOK_BACK,
             )
         )
@@ -313,20 +365,39 @@ class TwilioGateway:
     def report(self, sid: str) -> Accepted:
         return _accepted(_asked(lambda: self._client.messages(sid).fetch()))
 
+    def deactivated(self, day: date) -> Iterable[str]:
+        # Not through the library's own method: it cannot make sense of a redirection that brings no JSON.
+        answer = _asked(lambda: self._client.request("GET", _DEACTIVATIONS, params={"Date": day.isoformat()}))
+        address = _where_it_is(answer)
+        if address is None:
+            raise LookupFailed(f"HTTP {answer.status_code}")
+        return self._transport.lines(address)
+
     def inbox(self, since: datetime) -> Iterable[Mapping[str, str]]:
-        listed = _asked(
-            lambda: self._client.messages.list(
-                to=self._number or values.unset, date_sent_after=since, page_size=_INBOX_PAGE
-            )
+        return [
+            _as_webhook(found)
+            for number in self._numbers or (values.unset,)
+            for found in self._listed_to(number, since)
+            if found.direction == "inbound"
+        ]
+
+    def _listed_to(self, number: str | object, since: datetime) -> Sequence[MessageInstance]:
+        return _asked(
+            lambda: self._client.messages.list(to=number, date_sent_after=since, page_size=_INBOX_PAGE),
         )
-        return [_as_webhook(found) for found in listed if found.direction == "inbound"]
 
     def mirror(self, wishes: Sequence[Wish]) -> Collection[uuid.UUID]:
+        senders = (self._service,) if self._service else self._numbers
+        taken = [self._tell(wishes, sender) for sender in senders]
+        return [wish.id for wish in wishes if all(wish.id.hex in ids for ids in taken)]
+
+    def _tell(self, wishes: Sequence[Wish], sender: str) -> Collection[str]:
+        """Tell the provider about one sender of ours; the correlation ids of what it has taken."""
         items: list[object] = [
             {
                 "contact_id": wish.phone,
                 "correlation_id": wish.id.hex,
-                "sender_id": self.sender,
+                "sender_id": sender,
                 "status": wish.status,
                 "source": "others",
                 "date_of_consent": wish.since.isoformat(timespec="seconds"),
@@ -334,8 +405,20 @@ class TwilioGateway:
             for wish in wishes
         ]
         answer = _asked(lambda: self._client.accounts.v1.bulk_consents.create(items=items))
-        taken = {item["correlation_id"] for item in answer.items or () if not item["error_code"]}
-        return [wish.id for wish in wishes if wish.id.hex in taken]
+        return {item["correlation_id"] for item in answer.items or () if not item["error_code"]}
+
+
+def _where_it_is(answer: Response) -> str | None:
+    """The address of the file that an answer leads to, in the head or in the JSON of a redirection."""
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        return None
+    location = (answer.headers or {}).get("Location")
+    if location:
+        return str(location)
+    try:
+        return str(json.loads(answer.text)["redirect_to"])
+    except _UNREADABLE:
+        return None
 
 
 def _seconds(validity: timedelta) -> int:
@@ -392,7 +475,7 @@ def chosen(settings: Settings) -> Gateway:
         account_sid=settings.twilio_account_sid,
         token=settings.twilio_auth_tokens[0],
         messaging_service=settings.twilio_messaging_service_sid,
-        number=settings.twilio_from,
+        numbers=settings.twilio_numbers,
         api_url=settings.twilio_api_base_url,
         public_url=settings.public_base_url,
         timeout=settings.twilio_timeout,

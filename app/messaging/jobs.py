@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, DateTime, and_, bindparam, exists, func, not_, or_, select, true, tuple_, update
@@ -27,7 +29,7 @@ from sqlalchemy.orm import aliased
 from app import clock
 from app.config import settings
 from app.db import session
-from app.events import TextArrived, publish
+from app.events import PhonesDeactivated, TextArrived, TextUnread, publish
 from app.jobs import enqueue, is_scheduled, queue
 from app.messaging import delivery, gateways, operations, queries, windows
 from app.messaging.delivery import (
@@ -45,7 +47,7 @@ from app.messaging.delivery import (
     Unsure,
 )
 from app.messaging.gateways import MOST_WISHES, Gateway, LookupFailed, Wish
-from app.messaging.models import Attempt, Ended, Inbound, Message, Pace, Pause, Suppression
+from app.messaging.models import Attempt, DeactivationList, Ended, Inbound, Message, Pace, Pause, Suppression
 from app.messaging.windows import ANSWER_WITHIN, WEEK, Delay
 
 log = logging.getLogger(__name__)
@@ -64,8 +66,14 @@ SILENT_AFTER = timedelta(hours=4)
 GIVEN_UP_AFTER = timedelta(hours=72)
 LOST_REPLIES_SINCE = timedelta(hours=48)
 LONGEST_REREAD = timedelta(hours=1)
+READINGS_ALONE = 3
+"""After so many readings that failed, some seven minutes, a person is asked as well."""
 AT_ONCE = 200
 """Rows that one sweep takes on."""
+LISTS_FOR = 7
+"""Days back that a list of phones which were switched off is still looked for."""
+NUMBERS_AT_ONCE = 5_000
+E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 def _gateway() -> Gateway:
@@ -111,7 +119,7 @@ def claim_next(gateway: Gateway) -> Claim | None:
             operations.end(message, State.EXPIRED)
         elif message.purpose != operations.OPT_OUT_CONFIRMATION and queries.is_suppressed(message.phone):
             operations.cancel(message, operations.OPTED_OUT)
-        elif delay := _delay(message):
+        elif delay := delay_of(message):
             if message.not_after and message.not_after <= delay.until:
                 operations.end(message, State.EXPIRED)  # now, so that a person has the time to call
             else:
@@ -124,15 +132,17 @@ def claim_next(gateway: Gateway) -> Claim | None:
     return None
 
 
-def _delay(message: Message) -> Delay | None:
+def delay_of(message: Message) -> Delay | None:
     """Why this text may not go out now, by the person's clock and by what they have had from us already."""
     if _at_any_hour(message):
         return None
-    caps = settings().text_caps if message.priority < ANSWER else None
+    counts = message.priority < ANSWER and message.purpose != operations.AGENCY_CONTACT
+    caps = settings().text_caps if counts else None
     now, zone = clock.now(), ZoneInfo(message.zone or SOMEWHERE)
     # A day more than a week: days are counted where the person is.
-    unasked = queries.notices_since(message.phone, now - WEEK - timedelta(days=1)) if caps else ()
-    return windows.delay(settings().quiet_hours, caps, unasked, now, zone)
+    since = now - WEEK - timedelta(days=1)
+    unasked = queries.notices_since(message.phone, since, but=operations.AGENCY_CONTACT) if caps else ()
+    return windows.delay(settings().quiet_hours, caps, unasked, now, zone, region=message.region)
 
 
 def _at_any_hour(message: Message) -> bool:
@@ -234,6 +244,7 @@ def _outgoing(message: Message) -> Outgoing:
         body=message.body,
         segments=message.segments,
         validity=until - clock.now() if until else None,
+        number=message.number,
     )
 
 
@@ -241,7 +252,7 @@ def _wrong_from(message: Message) -> datetime | None:
     """From when on the text must not arrive any more, so that the provider's queue does not deliver it at night."""
     hours = settings().quiet_hours
     closes = (
-        windows.closing(hours, clock.now(), ZoneInfo(message.zone or SOMEWHERE))
+        windows.closing(hours, clock.now(), ZoneInfo(message.zone or SOMEWHERE), region=message.region)
         if hours and not _at_any_hour(message)
         else None
     )
@@ -400,15 +411,18 @@ def _wish(row: Suppression) -> Wish:
 # Reading
 
 
+_TO_READ = (
+    select(Inbound)
+    .where(Inbound.id == bindparam("inbound_id"), Inbound.processed_at.is_(None))
+    .with_for_update(skip_locked=True)
+    .execution_options(populate_existing=True)
+)
+
+
 @queue.task(name=operations.READ)
 def read(inbound_id: str) -> None:
     """Tell the platform that a text is there; whoever reacts also settles it, in this transaction."""
-    waiting = session.scalar(
-        select(Inbound)
-        .where(Inbound.id == uuid.UUID(inbound_id), Inbound.processed_at.is_(None))
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
+    waiting = session.scalar(_TO_READ, {"inbound_id": uuid.UUID(inbound_id)})
     if waiting is not None:
         publish(TextArrived(waiting.id))
 
@@ -483,6 +497,8 @@ def sweep_unread(timestamp: int) -> None:  # noqa: ARG001
         inbound.readings += 1
         inbound.read_at = clock.now() + min(timedelta(minutes=2 ** min(inbound.readings, 6)), LONGEST_REREAD)
         operations.read_soon(inbound.id, inbound.phone)
+        if inbound.readings == READINGS_ALONE:
+            publish(TextUnread(inbound.id))
 
 
 @queue.periodic(cron="*/15 * * * *")
@@ -527,3 +543,45 @@ def sweep_lost_replies(timestamp: int) -> None:  # noqa: ARG001
     for fields in arrived:
         operations.receive(fields)
         session.commit()
+
+
+# Phones that were switched off
+
+
+@queue.periodic(cron="25 */3 * * *")
+@queue.task(
+    name="messaging.read_deactivations",
+    lock="messaging.read_deactivations",
+    queueing_lock="messaging.read_deactivations",
+)
+def read_deactivations(timestamp: int) -> None:  # noqa: ARG001
+    """Which phones the carriers have switched off, so that their next owners are not texted what was meant for ours.
+
+    There is one list a day. One that is not there yet, or breaks off, is read again at the next turn, for a week; to
+    read one twice does no harm.
+    """
+    today = clock.now().date()
+    days = [today - timedelta(days=ago) for ago in range(LISTS_FOR, 0, -1)]
+    known = set(session.scalars(select(DeactivationList.day).where(DeactivationList.day.in_(days))))
+    for day in days:
+        if day in known:
+            continue
+        try:
+            _read_deactivations_of(day)
+        except LookupFailed as error:
+            log.warning("could not read which phones were switched off on %s: %s", day, error)
+
+
+def _read_deactivations_of(day: date) -> None:
+    session.commit()  # no connection is held while the list comes in
+    numbers = filter(E164.fullmatch, map(_as_number, _gateway().deactivated(day)))
+    while some := tuple(islice(numbers, NUMBERS_AT_ONCE)):
+        publish(PhonesDeactivated(some, day))
+        session.commit()
+    session.execute(insert(DeactivationList).values(day=day, read_at=clock.now()).on_conflict_do_nothing())
+    session.commit()
+
+
+def _as_number(line: str) -> str:
+    """A line of the list as E.164; whether it has its plus sign is not said anywhere."""
+    return f"+{line.strip().removeprefix('+')}"

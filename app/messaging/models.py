@@ -7,7 +7,7 @@ ids that only the caller can read.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -56,13 +56,19 @@ class Message(Base):
     phone: Mapped[str]
     sender: Mapped[str | None]
     """Which number or Messaging Service of ours it went out from."""
+    number: Mapped[str | None]
+    """Which of our numbers it has to come from, where we have several; who answers writes to it."""
     recipient: Mapped[uuid.UUID | None]
     regarding: Mapped[uuid.UUID | None]
+    written_by: Mapped[uuid.UUID | None]
+    """The caller's id of the person who wrote it by hand; None when it is one of our own texts."""
     purpose: Mapped[str]
     dedupe_key: Mapped[str] = mapped_column(unique=True)
     language: Mapped[str]
     zone: Mapped[str | None]
     """The time zone of the person, when the caller knows it."""
+    region: Mapped[str | None]
+    """The US state in which the person lives, such as FL: some have hours of their own."""
     template: Mapped[str]
     body: Mapped[str]
     encoding: Mapped[str]
@@ -92,6 +98,19 @@ class Message(Base):
     asked_at: Mapped[datetime | None]
     """When we last asked the provider what became of it, because nobody told us."""
     ended_at: Mapped[datetime | None]
+
+
+class Sender(Base):
+    """From which of our numbers a person is texted on a phone: people who share it have one each, while they last."""
+
+    __tablename__ = "sms_sender"
+    __table_args__ = (UniqueConstraint("phone", "place"),)
+
+    phone: Mapped[str] = mapped_column(primary_key=True)
+    recipient: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    place: Mapped[int]
+    """Who came first, second … on this phone, from 0."""
+    number: Mapped[str]
 
 
 class Ended(StrEnum):
@@ -145,15 +164,9 @@ class Inbound(Base):
     __tablename__ = "sms_inbound"
     __table_args__ = (
         CheckConstraint("(processed_at IS NULL) = (result IS NULL)", name="processed_has_a_result"),
-        CheckConstraint("(handled_at IS NULL) = (handled_by IS NULL)", name="handled_by_somebody"),
         Index("ix_sms_inbound_phone_received", "phone", "received_at"),
         Index("ix_sms_inbound_recipient_received", "recipient", "received_at"),
         Index("ix_sms_inbound_unread", "read_at", postgresql_where=text("processed_at IS NULL")),
-        Index(
-            "ix_sms_inbound_for_a_person",
-            "received_at",
-            postgresql_where=text("for_a_person AND handled_at IS NULL"),
-        ),
     )
 
     id: Mapped[Id]
@@ -177,9 +190,6 @@ class Inbound(Base):
     meaning: Mapped[str | None]
     recipient: Mapped[uuid.UUID | None]
     regarding: Mapped[uuid.UUID | None]
-    for_a_person: Mapped[bool] = mapped_column(default=False)
-    handled_at: Mapped[datetime | None]
-    handled_by: Mapped[uuid.UUID | None]
 
 
 class Suppression(Base):
@@ -221,6 +231,15 @@ class Pace(Base):
 
     sender: Mapped[str] = mapped_column(primary_key=True)
     free_at: Mapped[datetime]
+
+
+class DeactivationList(Base):
+    """A day whose list of phones that were switched off has been read to its end."""
+
+    __tablename__ = "sms_deactivation_list"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    read_at: Mapped[CreatedAt]
 
 
 class ConsoleText(Base):

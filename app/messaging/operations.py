@@ -9,23 +9,23 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, exists, func, select, update
+from sqlalchemy import Table, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
 from app.config import settings
-from app.db import changed, session
+from app.db import CompareAndSet, changed, session
 from app.errors import Invalid
 from app.events import PhoneOptedOut, TextEnded, TextHeld, publish
 from app.jobs import enqueue
 from app.messaging import delivery, queries, segments
-from app.messaging.delivery import ANSWER, FAILURES, IN_FLIGHT, NOTICE, WAITING, Act, State
-from app.messaging.models import Attempt, Callback, Ended, Inbound, Message, Pause, Suppression
+from app.messaging.delivery import ANSWER, FAILURES, IN_FLIGHT, NOTICE, SILENT, WAITING, Act, State
+from app.messaging.models import Attempt, Callback, Ended, Inbound, Message, Pause, Sender, Suppression
 from app.messaging.windows import Delay
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,19 @@ MIRROR = "messaging.mirror"
 
 OPT_OUT_CONFIRMATION = "opt-out-confirmation"
 """The purpose of the one text that may follow a STOP."""
+STAFF_PAGE = "staff-page"
+"""The purpose of a text to one of the staff: no patient's hours, limits or agreement apply to it."""
+AGENCY_CONTACT = "agency-contact"
+"""The purpose of a text to somebody who works for an agency: decent hours hold for it, a patient's limits do not."""
 OPTED_OUT = "opted-out"
+
+BY_HAND = "by-hand"
+"""The purpose of what a person writes, and why a text is taken back that a person decides not to send."""
 
 LOOP = "loop"
 """Why an answer is held when a machine seems to be at the other end."""
+RELEASABLE = frozenset({LOOP})
+"""Why a text is held although it could be sent: a person may know better. No decision fills an empty one."""
 LOOP_WITHIN = timedelta(minutes=30)
 MOST_ALIKE = 5
 MOST_ANSWERS = 15
@@ -54,6 +63,13 @@ Fields = Mapping[str, str | Sequence[str]]
 
 
 # Texts that leave
+
+
+# Written once, since it runs for every text; an insert of the ORM would take more than twice the time.
+_MESSAGE = cast("Table", Message.__table__)
+_WRITE = select(Message).from_statement(
+    insert(_MESSAGE).on_conflict_do_nothing(index_elements=[_MESSAGE.c.dedupe_key]).returning(*_MESSAGE.c)
+)
 
 
 def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the caller
@@ -70,7 +86,10 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     not_before: datetime | None = None,
     not_after: datetime | None = None,
     zone: str | None = None,
+    region: str | None = None,
     hold: str | None = None,
+    written_by: uuid.UUID | None = None,
+    number: str | None = None,
 ) -> Message:
     """Write a text and the job that sends it, both or neither.
 
@@ -85,40 +104,46 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
         answers keep to the hours only when they come late; what is urgent never waits.
     :param not_after: later it would be wrong; then it expires instead of being sent.
     :param zone: the person's time zone, for trying again at a decent hour.
+    :param region: the US state the person lives in, such as FL; some have hours of their own.
     :param hold: why it must wait for a person, such as "missing-translation".
+    :param written_by: the caller's id of whoever wrote it by hand. No machine writes by hand, so no loop is looked for.
+    :param number: which of our numbers it answers for; by default the recipient's own on this phone.
     """
     now = clock.now()
     body = storable(body)
     counted = segments.count(body)
-    hold = hold or unsendable(body) or _runs_away(to, body, priority)
-    opted_out = purpose != OPT_OUT_CONFIRMATION and queries.is_suppressed(to)
+    answers = priority >= ANSWER and written_by is None and purpose != STAFF_PAGE
+    standing = queries.standing(to, now - LOOP_WITHIN if answers else None)
+    hold = hold or unsendable(body) or _runs_away(body, standing.answers)
+    opted_out = purpose != OPT_OUT_CONFIRMATION and standing.suppressed
     state = State.CANCELLED if opted_out else State.HELD if hold else State.QUEUED
     due = max(not_before or now, now)
     written: Message | None = session.scalar(
-        insert(Message)
-        .values(
-            phone=to,
-            recipient=recipient,
-            regarding=regarding,
-            purpose=purpose,
-            dedupe_key=dedupe_key,
-            language=language,
-            zone=zone,
-            template=template,
-            body=body,
-            encoding=counted.encoding,
-            segments=counted.segments,
-            priority=priority,
-            state=state,
-            due_at=due,
-            not_before=not_before,
-            not_after=not_after,
-            hold_reason=hold if state is State.HELD else None,
-            cancel_reason=OPTED_OUT if opted_out else None,
-            ended_at=now if opted_out else None,
-        )
-        .on_conflict_do_nothing(index_elements=[Message.dedupe_key])
-        .returning(Message)
+        _WRITE,
+        {
+            "phone": to,
+            "recipient": recipient,
+            "regarding": regarding,
+            "written_by": written_by,
+            "purpose": purpose,
+            "dedupe_key": dedupe_key,
+            "language": language,
+            "zone": zone,
+            "region": region,
+            "number": _number(to, recipient, number),
+            "template": template,
+            "body": body,
+            "encoding": counted.encoding,
+            "segments": counted.segments,
+            "priority": priority,
+            "state": state,
+            "due_at": due,
+            "not_before": not_before,
+            "not_after": not_after,
+            "hold_reason": hold if state is State.HELD else None,
+            "cancel_reason": OPTED_OUT if opted_out else None,
+            "ended_at": now if opted_out else None,
+        },
     )
     if written is None:
         return session.scalars(select(Message).where(Message.dedupe_key == dedupe_key)).one()
@@ -129,6 +154,33 @@ def queue_text(  # noqa: PLR0913  a text has that many sides, each named by the 
     return written
 
 
+def _number(to: str, recipient: uuid.UUID | None, wanted: str | None) -> str | None:
+    ours = queries.our_numbers()
+    if wanted in ours:
+        return wanted
+    return (number_for(to, recipient) if recipient else ours[0]) if ours else None
+
+
+def number_for(phone: str, recipient: uuid.UUID) -> str:
+    """From which of our numbers this person is texted on this phone, from now on; empty where we have but one.
+
+    Nobody else on the phone has it as long as there are numbers left. It changes only when it is ours no more. Whoever
+    was texted on this phone when we had but one number comes first, so that an answer to that is still theirs.
+    """
+    ours = queries.our_numbers()
+    if not ours:
+        return ""
+    # Another transaction may take the place that is free now; this one then finds it taken and tries the next.
+    while (sender := session.get(Sender, (phone, recipient))) is None:
+        place = session.scalars(select(func.coalesce(func.max(Sender.place) + 1, 0)).where(Sender.phone == phone)).one()
+        first = queries.texted_without_number(phone) or recipient
+        new = {"phone": phone, "recipient": first, "place": place, "number": ours[place % len(ours)]}
+        session.execute(insert(Sender).values(new).on_conflict_do_nothing())
+    if sender.number not in ours:
+        sender.number = ours[sender.place % len(ours)]
+    return sender.number
+
+
 def unsendable(body: str) -> str | None:
     """Why the provider would refuse this text whoever it is for; None when it would not."""
     if not body.strip():
@@ -136,14 +188,11 @@ def unsendable(body: str) -> str | None:
     return "too-long" if len(body.encode("utf-16-le")) // 2 > segments.LONGEST else None
 
 
-def _runs_away(phone: str, body: str, priority: int) -> str | None:
+def _runs_away(body: str, recent: Sequence[str]) -> str | None:
     """Whether a machine seems to answer our answers, which would never end.
 
     Only answers are counted: what we say unasked has limits of its own.
     """
-    if priority < ANSWER:
-        return None
-    recent = queries.answers_since(phone, clock.now() - LOOP_WITHIN)
     return LOOP if len(recent) >= MOST_ANSWERS or recent.count(body) >= MOST_ALIKE else None
 
 
@@ -163,21 +212,38 @@ def release(message: Message) -> bool:
     return released
 
 
+def take_back(message: Message) -> bool:
+    """A person decides against a text that is held or was written by hand; False when it no longer waits."""
+    return changed(
+        update(Message)
+        .where(
+            Message.id == message.id,
+            or_(Message.state == State.HELD, and_(Message.state == State.QUEUED, Message.written_by.is_not(None))),
+        )
+        .values(state=State.CANCELLED, cancel_reason=BY_HAND, hold_reason=None, waits_for=None, ended_at=clock.now())
+    )
+
+
 def cancel_queued(
     *,
     to: str | None = None,
     recipient: uuid.UUID | None = None,
     regarding: uuid.UUID | None = None,
+    templates: Collection[str] = (),
     reason: str,
 ) -> int:
     """Take back every text still waiting that fits all of what is given; says how many.
 
     What a worker already has in hand is not taken back, and neither is the confirmation of a STOP.
+
+    :param templates: only these texts; by default whatever they say.
     """
     asked = {Message.phone: to, Message.recipient: recipient, Message.regarding: regarding}
     fits = [column == value for column, value in asked.items() if value is not None]
     if not fits:
         raise ValueError("cancelling every text of everybody is never meant")
+    if templates:
+        fits.append(Message.template.in_(templates))
     taken_back = session.scalars(
         update(Message)
         .where(Message.state.in_(WAITING), Message.purpose != OPT_OUT_CONFIRMATION, *fits)
@@ -187,11 +253,11 @@ def cancel_queued(
     return len(taken_back.all())
 
 
-def move_to_zone(recipient: uuid.UUID, zone: str) -> None:
+def move_to_zone(recipient: uuid.UUID, zone: str, region: str | None = None) -> None:
     """This person's clock is another one from now on; what waits for the old one is looked at again."""
     now = clock.now()
     waiting = (Message.recipient == recipient, Message.state.in_(WAITING))
-    session.execute(update(Message).where(*waiting).values(zone=zone))
+    session.execute(update(Message).where(*waiting).values(zone=zone, region=region))
     put_off = session.scalars(
         update(Message)
         .where(*waiting, Message.waits_for.is_not(None))
@@ -200,6 +266,31 @@ def move_to_zone(recipient: uuid.UUID, zone: str) -> None:
     )
     if put_off.all():
         enqueue(SEND)
+
+
+_MAY_COME_BACK = IN_FLIGHT | SILENT | {State.UNKNOWN}
+"""Whatever has left and may yet fail, and would then be tried again."""
+
+
+def let_go(recipient: uuid.UUID, reason: str) -> None:
+    """This person is nobody's to text any more: what waits is taken back, and what has left is never sent anew."""
+    cancel_queued(recipient=recipient, reason=reason)
+    session.execute(
+        update(Message)
+        .where(Message.recipient == recipient, Message.state.in_(_MAY_COME_BACK))
+        .values(not_before=None, not_after=clock.now())
+    )
+
+
+def forget(recipient: uuid.UUID) -> None:
+    """Blank what was said to and by this person. That there was a text, when, by which phone and why, stays.
+
+    A text in flight is still needed, to look for: it keeps its words until it has ended.
+    """
+    session.execute(
+        update(Message).where(Message.recipient == recipient, Message.state.not_in(IN_FLIGHT)).values(body="")
+    )
+    session.execute(update(Inbound).where(Inbound.recipient == recipient).values(body="", media=[], raw=b""))
 
 
 # Whom we may not text
@@ -248,6 +339,7 @@ def _mirror() -> None:
 # Built once and without the ORM: this is what every webhook waits for.
 _INBOUND = cast("Table", Inbound.__table__)
 _STORE = insert(_INBOUND).on_conflict_do_nothing(index_elements=[_INBOUND.c.sid]).returning(_INBOUND.c.id)
+_SETTLE = CompareAndSet(Inbound, _INBOUND.c.id == bindparam("inbound_id"), _INBOUND.c.processed_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -299,41 +391,33 @@ def read_soon(inbound_id: uuid.UUID, phone: str) -> None:
     enqueue(READ, lock=f"messaging.read.{name}", priority=10, inbound_id=str(inbound_id))
 
 
-def settle(  # noqa: PLR0913  what is known of a text, each part by name
+def settle(
     inbound: Inbound,
     result: str,
     *,
     recipient: uuid.UUID | None = None,
     regarding: uuid.UUID | None = None,
     meaning: str | None = None,
-    for_a_person: bool = False,
 ) -> bool:
     """Say what a text was taken for, once; False when somebody has said so before.
 
     :param result: what was done about it, such as "answered".
     :param meaning: what it was read as, such as "option-1".
-    :param for_a_person: puts it in front of staff until somebody marks it as handled.
     """
-    return changed(
-        update(Inbound)
-        .where(Inbound.id == inbound.id, Inbound.processed_at.is_(None))
-        .values(
-            processed_at=clock.now(),
-            result=result,
-            recipient=recipient,
-            regarding=regarding,
-            meaning=meaning,
-            for_a_person=for_a_person,
-        )
-    )
+    values = {
+        "processed_at": clock.now(),
+        "result": result,
+        "recipient": recipient,
+        "regarding": regarding,
+        "meaning": meaning,
+    }
+    return _SETTLE(values, inbound_id=inbound.id) == 1
 
 
-def mark_handled(inbound_id: uuid.UUID, by: uuid.UUID) -> bool:
-    """A person has taken care of it; False when that had happened before."""
-    return changed(
-        update(Inbound)
-        .where(Inbound.id == inbound_id, Inbound.handled_at.is_(None))
-        .values(handled_at=clock.now(), handled_by=by)
+def assign(inbound_ids: Collection[uuid.UUID], recipient: uuid.UUID) -> None:
+    """Say whose texts these were, which nobody knew when they were read."""
+    session.execute(
+        update(Inbound).where(Inbound.id.in_(inbound_ids), Inbound.recipient.is_(None)).values(recipient=recipient)
     )
 
 
@@ -503,6 +587,8 @@ def fail(message: Message, attempt: Attempt, state: State, code: str | None) -> 
     if rule.act is Act.SUPPRESS:
         suppress(message.phone, "carrier")
     again = delivery.retry_at(rule, message.tries, clock.now(), message.zone)
+    if again and message.not_after and again >= message.not_after:
+        again = None  # known now that it will not arrive in time, so somebody else can act
     if rule.act is Act.PAUSE:
         log.error("nothing can be sent: %s (%s)", rule.means, code)
         pause(message, delivery.CONFIGURATION_PAUSE, code or rule.code)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, bindparam, case, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock
@@ -16,7 +16,7 @@ from app.config import settings
 from app.db import session
 from app.messaging import delivery
 from app.messaging.delivery import ANSWER, FAILURES, State
-from app.messaging.models import Inbound, Message, Pause, Suppression
+from app.messaging.models import Attempt, Inbound, Message, Pause, Sender, Suppression
 
 OPT_OUT: Final = "opt-out"
 OPT_IN: Final = "opt-in"
@@ -44,6 +44,9 @@ class Line:
     meaning: str | None = None
     recipient: uuid.UUID | None = None
     regarding: uuid.UUID | None = None
+    written_by: uuid.UUID | None = None
+    hold: str | None = None
+    """Why it is held back, when it is."""
 
 
 def message(message_id: uuid.UUID) -> Message | None:
@@ -54,13 +57,22 @@ def inbound(inbound_id: uuid.UUID) -> Inbound | None:
     return session.get(Inbound, inbound_id)
 
 
+# Asked for every text, so these are written once.
+_PHONE = bindparam("phone", type_=Text)
+_SUPPRESSED = select(Suppression.id).where(Suppression.phone == _PHONE, Suppression.lifted_at.is_(None)).exists()
+_IS_SUPPRESSED = select(_SUPPRESSED)
+_ANSWERS = select(Message.body).where(
+    Message.phone == _PHONE,
+    Message.created_at > bindparam("since"),
+    Message.priority >= ANSWER,
+    Message.state != State.HELD,
+)
+_STANDING = select(_SUPPRESSED, func.array(_ANSWERS.scalar_subquery()))
+
+
 def is_suppressed(phone: str) -> bool:
     """Whether nobody may text this phone now."""
-    return bool(session.scalar(select(_suppressed(phone).exists())))
-
-
-def _suppressed(phone: str) -> Any:  # noqa: ANN401  a select, for `exists`
-    return select(Suppression.id).where(Suppression.phone == phone, Suppression.lifted_at.is_(None))
+    return bool(session.scalar(_IS_SUPPRESSED, {"phone": phone}))
 
 
 def suppression(phone: str) -> Suppression | None:
@@ -91,42 +103,110 @@ def has_texted_since(phone: str, moment: datetime) -> bool:
     return bool(session.scalar(select(exists().where(Inbound.phone == phone, Inbound.received_at > moment))))
 
 
-def notices_since(phone: str, moment: datetime) -> Sequence[datetime]:
-    """When texts that nobody had asked for left for this phone after `moment`."""
+def notices_since(phone: str, moment: datetime, *, but: str) -> Sequence[datetime]:
+    """When texts that nobody had asked for left for this phone after `moment`, without those of the purpose `but`."""
     return [
         left
         for left in session.scalars(
             select(Message.accepted_at).where(
-                Message.phone == phone, Message.accepted_at > moment, Message.priority < ANSWER
+                Message.phone == phone,
+                Message.accepted_at > moment,
+                Message.priority < ANSWER,
+                Message.purpose != but,
             )
         )
         if left
     ]
 
 
-def answers_since(phone: str, moment: datetime) -> Sequence[str]:
-    """What was written to this phone since `moment` in answer to its texts and not held back."""
-    return session.scalars(
-        select(Message.body).where(
-            Message.phone == phone,
-            Message.created_at > moment,
-            Message.priority >= ANSWER,
-            Message.state != State.HELD,
-        )
-    ).all()
+@dataclass(frozen=True)
+class Standing:
+    """What decides whether a phone may be written to."""
+
+    suppressed: bool
+    answers: Sequence[str]
+    """What was written to it lately in answer to its texts and not held back."""
 
 
-def has_left(phone: str, written_since: datetime, by: datetime) -> bool:
-    """Whether a text that was written to this phone since then had left `by` then."""
-    left = exists().where(Message.phone == phone, Message.created_at >= written_since, Message.accepted_at <= by)
+def standing(phone: str, answers_since: datetime | None) -> Standing:
+    """Asked in one go, since it is asked for every text; no answers when None is given."""
+    if answers_since is None:
+        return Standing(is_suppressed(phone), ())
+    return Standing(*session.execute(_STANDING, {"phone": phone, "since": answers_since}).one())
+
+
+def our_numbers() -> Sequence[str]:
+    """Our numbers, where there are several of which one has to be chosen; else none."""
+    numbers = settings().twilio_numbers
+    return numbers if len(numbers) > 1 else ()
+
+
+def numbers_for(phone: str) -> Mapping[uuid.UUID, str]:
+    """From which of our numbers each person is texted on this phone; nobody where we have but one."""
+    ours = our_numbers()
+    if not ours:
+        return {}
+    senders = session.scalars(select(Sender).where(Sender.phone == phone, Sender.number.in_(ours)))
+    return {sender.recipient: sender.number for sender in senders}
+
+
+def texted_without_number(phone: str) -> uuid.UUID | None:
+    """Who was texted first on this phone of those who have no number of ours there."""
+    has_one = exists().where(Sender.phone == Message.phone, Sender.recipient == Message.recipient)
+    return session.scalar(
+        select(Message.recipient)
+        .where(Message.phone == phone, Message.recipient.is_not(None), ~has_one)
+        .group_by(Message.recipient)
+        .order_by(func.min(Message.position))
+        .limit(1)
+    )
+
+
+def last_number(phone: str) -> str | None:
+    """From which of our numbers this phone was texted last; None where there was no choice."""
+    return session.scalar(
+        select(Message.number).where(Message.phone == phone).order_by(Message.position.desc()).limit(1)
+    )
+
+
+def told_about(phone: str, regarding: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these things somebody with this phone was texted about, or is about to be."""
+    told = select(Message.regarding).where(
+        Message.phone == phone,
+        Message.regarding.in_(regarding),
+        Message.state.not_in((State.CANCELLED, State.HELD, State.EXPIRED)),
+    )
+    return set(filter(None, session.scalars(told)))
+
+
+def is_written(dedupe_key: str) -> bool:
+    """Whether the text for this purpose is there, whatever became of it."""
+    return bool(session.scalar(select(exists().where(Message.dedupe_key == dedupe_key))))
+
+
+def left_about(regarding: uuid.UUID, templates: Collection[str]) -> list[tuple[datetime, str]]:
+    """When texts made from these templates about this have gone out, and how far each of them got."""
+    gone = (Message.regarding == regarding, Message.template.in_(templates), Message.accepted_at.is_not(None))
+    found = session.execute(select(Message.accepted_at, Message.state).where(*gone).order_by(Message.accepted_at))
+    return [(at, state.value) for at, state in found if at]
+
+
+def has_left(phone: str, written_since: datetime, by: datetime, *, to: Collection[uuid.UUID]) -> bool:
+    """Whether a text that was written to one of these people on this phone since then had left `by` then."""
+    left = exists().where(
+        Message.phone == phone,
+        Message.recipient.in_(to),
+        Message.created_at >= written_since,
+        Message.accepted_at <= by,
+    )
     return bool(session.scalar(select(left)))
 
 
-def last_template(phone: str, templates: Collection[str]) -> str | None:
-    """Which of these texts was written to this phone last; None when none was."""
+def last_template(recipient: uuid.UUID, templates: Collection[str]) -> str | None:
+    """Which of these texts was written to this person last; None when none was."""
     return session.scalar(
         select(Message.template)
-        .where(Message.phone == phone, Message.template.in_(templates))
+        .where(Message.recipient == recipient, Message.template.in_(templates))
         .order_by(Message.position.desc())
         .limit(1)
     )
@@ -165,6 +245,8 @@ def _line_out(message: Message) -> Line:
         why=explained or message.hold_reason or message.cancel_reason or message.waits_for,
         recipient=message.recipient,
         regarding=message.regarding,
+        written_by=message.written_by,
+        hold=message.hold_reason,
     )
 
 
@@ -200,15 +282,6 @@ LONG_CODE = 1.0
 """Segments a second that carriers let an ordinary number send, where nobody has said what ours may."""
 
 READ_BY_THEN = timedelta(minutes=5)
-
-
-def unhandled_inbound(limit: int = 200) -> Sequence[Inbound]:
-    """Texts a person must look at, oldest first: what the reading left to one, and what nothing has read for long."""
-    unread = Inbound.processed_at.is_(None) & (Inbound.received_at < clock.now() - READ_BY_THEN)
-    left_to_a_person = Inbound.for_a_person & Inbound.handled_at.is_(None)
-    return session.scalars(
-        select(Inbound).where(or_(unread, left_to_a_person)).order_by(Inbound.received_at).limit(limit)
-    ).all()
 
 
 @dataclass(frozen=True)
@@ -270,8 +343,11 @@ def backlog() -> Backlog:
         .group_by(Message.waits_for)
     )
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    # Each attempt that made a text is paid for, also when the network gave it up and it was sent anew.
     texts, spent = session.execute(
-        select(func.count(), func.coalesce(func.sum(Message.segments), 0)).where(Message.accepted_at >= month)
+        select(func.count(), func.coalesce(func.sum(Message.segments), 0))
+        .join(Attempt, Attempt.message_id == Message.id)
+        .where(Attempt.sid.is_not(None), Attempt.started_at >= month)
     ).one()
     return Backlog(
         due=due_count,
@@ -291,6 +367,13 @@ def backlog() -> Backlog:
         cost_this_month=spent * settings().price_per_segment,
         paused=paused(),
     )
+
+
+def held(limit: int = 50) -> Sequence[Message]:
+    """The texts that wait for a person's decision, the oldest first."""
+    return session.scalars(
+        select(Message).where(Message.state == State.HELD).order_by(Message.position).limit(limit)
+    ).all()
 
 
 def paused() -> Sequence[Pause]:

@@ -21,7 +21,7 @@ from app.i18n import gettext as _
 from app.i18n import marked
 from app.messaging import delivery, gateways, operations, queries
 from app.messaging.delivery import BUSY, Act, Person
-from app.messaging.models import Pause
+from app.messaging.models import Message, Pause
 from app.messaging.queries import Backlog, Line
 from app.messaging.windows import DAILY_CAP, QUIET_HOURS, WEEKLY_CAP
 from app.staff.access import allow, public
@@ -39,6 +39,38 @@ LATE = timedelta(minutes=10)
 """What is due for longer is somebody's work."""
 LOOKED_FOR = timedelta(minutes=15)
 """By then every look for a text that may exist has been made, unless the provider cannot be asked."""
+
+SWEEPS = "messaging.sweep_"
+SWEPT_WITHIN = timedelta(minutes=2)
+"""There is a sweep every 15 seconds."""
+
+EXPLANATIONS = "https://www.twilio.com/docs/api/errors"
+
+HELD_BECAUSE = {
+    operations.LOOP: marked("a machine seems to answer"),
+    "too-long": marked("it is too long to be sent"),
+    "empty": marked("there is nothing in it"),
+    "": marked("a person has to decide"),
+}
+
+_NUMBERS = marked("Put a number that can send texts into the Messaging Service, or name one in TWILIO_FROM.")
+_REGISTRATION = marked("Finish the registration of the number and its campaign in the provider's console.")
+TO_DO = {
+    "20003": marked("Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and restart; a token may have been rotated."),
+    "21603": _NUMBERS,
+    "21606": _NUMBERS,
+    "21703": _NUMBERS,
+    "21704": _NUMBERS,
+    "21705": marked("Check TWILIO_MESSAGING_SERVICE_SID and restart."),
+    "30002": marked("Ask the provider why the account is suspended; often a payment failed."),
+    "30024": _REGISTRATION,
+    "30032": _REGISTRATION,
+    "30033": marked("Ask the provider why the campaign is suspended, and answer what they ask."),
+    "30034": _REGISTRATION,
+    "30035": _REGISTRATION,
+    "": marked("Look the code up with the provider and repair what it says."),
+}
+"""What to do about a pause that does not end by itself."""
 
 PUT_OFF = {
     QUIET_HOURS: marked("at night nobody is texted"),
@@ -62,24 +94,62 @@ class Alarm:
 def operations_page() -> str:
     now = clock.now()
     backlog = queries.backlog()
+    swept = jobs.last_done(SWEEPS)
     return render_template(
         "messaging/operations.html",
-        alarms=list(_alarms(backlog, now)),
+        alarms=list(_alarms(backlog, swept, now)),
         backlog=backlog,
         oldest=i18n.ago(backlog.oldest_due, now) if backlog.oldest_due else "",
-        all_gone=i18n.ago(now + backlog.takes, now),
+        all_gone=i18n.ago(now + backlog.takes, now) if backlog.due and not backlog.paused else "",
+        swept=i18n.ago(swept, now) if swept else "",
+        held=[_held(message, now) for message in queries.held()],
         put_off=", ".join(f"{_(PUT_OFF[why])}: {count}" for why, count in backlog.put_off.items()),
         failures=[
-            {"label": i18n.sentence(_(delivery.rule(code).means)), "note": code, "value": count}
+            {
+                "label": i18n.sentence(_(delivery.rule(code).means)),
+                "note": code,
+                "note_href": f"{EXPLANATIONS}/{code}" if code.isdecimal() else "",
+                "value": count,
+            }
             for code, count in backlog.failures.items()
         ],
         cost=f"${backlog.cost_this_month:,.2f}",
     )
 
 
-def _alarms(backlog: Backlog, now: datetime) -> Iterator[Alarm]:
+def _held(message: Message, now: datetime) -> dict[str, object]:
+    """A held text for somebody who may neither read it nor know whose it is."""
+    return {
+        "id": message.id,
+        "why": i18n.sentence(_(HELD_BECAUSE.get(message.hold_reason or "", HELD_BECAUSE[""]))),
+        "template": message.template,
+        "when": i18n.ago(message.created_at, now),
+        "may_send": message.hold_reason in operations.RELEASABLE,
+    }
+
+
+def _alarms(backlog: Backlog, swept: datetime | None, now: datetime) -> Iterator[Alarm]:
     if not jobs.worker_alive():
-        yield Alarm("needs_you", _("No worker is running"), _("Texts wait until one does. Nothing is lost."))
+        yield Alarm(
+            "needs_you",
+            _("No worker is running"),
+            _("Texts wait until one does. Nothing is lost. Start one: flask --app wsgi worker"),
+        )
+    elif swept and now - swept > SWEPT_WITHIN:
+        yield Alarm(
+            "needs_you",
+            _("Nobody looks after what got stuck"),
+            _(
+                "The last sweep was %(ago)s; there is one every 15 seconds. Restart the worker.",
+                ago=i18n.ago(swept, now),
+            ),
+        )
+    if backlog.held:
+        yield Alarm(
+            "needs_you",
+            _("Texts are held for a person"),
+            _("Care teams see theirs on their lists. They can be decided about below, unread."),
+        )
     yield from (_paused(pause, now) for pause in backlog.paused)
     if backlog.oldest_due and now - backlog.oldest_due > LATE and not backlog.paused:
         yield Alarm(
@@ -115,7 +185,9 @@ def _paused(pause: Pause, now: datetime) -> Alarm:
         return Alarm(
             "needs_you",
             title,
-            _(
+            _(TO_DO.get(pause.code, TO_DO[""]))
+            + " "
+            + _(
                 "It began %(since)s, code %(code)s. Every text keeps its place; one tries again every five minutes.",
                 since=since,
                 code=pause.code,
@@ -164,7 +236,7 @@ def answer(number: str) -> Response:
             "MessageSid": f"SM{secrets.token_hex(16)}",
             "AccountSid": settings().twilio_account_sid,
             "From": number,
-            "To": gateways.chosen(settings()).sender,
+            "To": queries.last_number(number) or gateways.chosen(settings()).sender,
             "Body": request.form.get("body", ""),
             "NumMedia": "0",
         }

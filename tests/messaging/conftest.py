@@ -28,7 +28,9 @@ TABLES = (
     "sms_suppression",
     "sms_pause",
     "sms_pace",
+    "sms_sender",
     "sms_console_text",
+    "sms_deactivation_list",
     "procrastinate_periodic_defers",
     "procrastinate_jobs",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, scoped_session
 from app import clock
 from app.db import db
 from app.db import session as the_session
-from app.events import TextArrived
+from app.events import PhonesDeactivated, TextArrived
 from app.messaging import delivery, gateways, jobs, operations, queries
 from app.messaging.delivery import Outcome, Outgoing
 from app.messaging.gateways import TwilioGateway
@@ -409,6 +409,81 @@ def test_case_21_a_forged_or_tampered_call_changes_nothing(provider: Provider, w
     assert (states(), count("sms_callback")) == ({"Hello": "accepted"}, 0)
     assert provider.text_in("STOP", AccountSid="AC" + "b" * 32).status_code == 403
     assert count("sms_inbound") == 0
+
+
+LIST_DAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def switched_off(monkeypatch: pytest.MonkeyPatch) -> list[PhonesDeactivated]:
+    """What the platform is told of phones that were switched off."""
+    told: list[PhonesDeactivated] = []
+    monkeypatch.setattr("app.events._reactions", {PhonesDeactivated: (told.append,)})
+    return told
+
+
+def read_deactivations() -> None:
+    with clock.held_at(LIST_DAY):
+        jobs.read_deactivations(timestamp=0)
+
+
+@pytest.mark.usefixtures("committed")
+def test_case_24_each_list_of_phones_that_were_switched_off_is_read_once_and_in_pieces(
+    provider: Provider, switched_off: list[PhonesDeactivated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "NUMBERS_AT_ONCE", 2)
+    provider.twilio.deactivated = {
+        "2026-11-20": ["+14105550001", "14105550002", "no number", "", "+14105550003"],
+        "2026-11-23": ["+14105550004"],
+        "2026-11-24": ["+14105550005"],  # today's is not whole yet
+        "2026-11-16": ["+14105550006"],  # too long ago
+    }
+    read_deactivations()
+    early, late = date(2026, 11, 20), date(2026, 11, 23)
+    assert switched_off == [
+        PhonesDeactivated(("+14105550001", "+14105550002"), early),
+        PhonesDeactivated(("+14105550003",), early),
+        PhonesDeactivated(("+14105550004",), late),
+    ]
+    read_deactivations()
+    assert len(switched_off) == 3
+
+    provider.twilio.deactivated["2026-11-21"] = ["+14105550007"]  # it was late
+    read_deactivations()
+    assert switched_off[3:] == [PhonesDeactivated(("+14105550007",), date(2026, 11, 21))]
+
+
+@pytest.mark.usefixtures("committed")
+def test_case_24_a_list_that_breaks_off_is_read_again(
+    provider: Provider, switched_off: list[PhonesDeactivated]
+) -> None:
+    provider.twilio.deactivated = {"2026-11-23": [f"+1410555{number:04d}" for number in range(20)]}
+    provider.twilio.breaks_off = True
+    read_deactivations()
+    assert count("sms_deactivation_list") == 0
+    provider.twilio.breaks_off = False
+    switched_off.clear()
+    read_deactivations()
+    assert sum(len(fact.phones) for fact in switched_off) == 20
+    assert count("sms_deactivation_list") == 1
+
+
+@pytest.mark.usefixtures("committed")
+def test_case_24_a_list_without_an_end_is_given_up(
+    provider: Provider, switched_off: list[PhonesDeactivated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateways, "_PIECE", 16)
+    monkeypatch.setattr(gateways, "_MOST_PIECES", 4)
+    provider.twilio.deactivated = {"2026-11-23": ["+14105550001"] * 1000}
+    read_deactivations()
+    assert switched_off == []
+    assert count("sms_deactivation_list") == 0
+
+
+@pytest.mark.usefixtures("committed")
+def test_case_24_on_the_console_no_phone_is_switched_off(switched_off: list[PhonesDeactivated]) -> None:
+    read_deactivations()
+    assert switched_off == []
 
 
 def test_case_31_wrong_credentials_pause_the_queue_and_lose_nothing(provider: Provider, write: Write) -> None:

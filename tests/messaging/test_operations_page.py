@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.messaging import operations
-from app.messaging.delivery import State
-from app.messaging.models import Message, Pause
+from app.config import settings
+from app.messaging import delivery, operations, views
+from app.messaging.delivery import Act, State
+from app.messaging.models import Attempt, Message, Pause
 from app.staff.permissions import Role
 from tests.factories import make_staff, sign_in
 
@@ -22,8 +25,9 @@ NOTHING = "Nothing to do"
 
 
 @pytest.fixture
-def page(client: FlaskClient, session: Db) -> FlaskClient:
-    """An administrator's browser, while a worker runs."""
+def page(client: FlaskClient, app: Flask, session: Db, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """An administrator's browser, while a worker runs and somebody can be paged."""
+    monkeypatch.setitem(app.extensions, "settings", replace(settings(), urgent_fallback_phone="+14105550100"))
     sign_in(client, make_staff(Role.ADMINISTRATOR))
     session.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
     return client
@@ -93,12 +97,63 @@ def test_what_may_have_been_sent_and_is_never_found_out_about(page: FlaskClient,
 def test_failures_are_counted_by_their_reason_and_the_month_has_a_price(page: FlaskClient, session: Db) -> None:
     now = clock.now()
     for number, code in enumerate(("30003", "30003", "30007")):
-        a_text(State.UNDELIVERED, sid=f"SM{number}", error_code=code, ended_at=now, accepted_at=now)
+        failed = a_text(State.UNDELIVERED, sid=f"SM{number}", error_code=code, ended_at=now, accepted_at=now)
+        session.add(Attempt(message_id=failed.id, number=1, started_at=now, sid=f"SM{number}"))
     session.flush()
     said = read(page)
     assert re.search(r"The phone is off or out of reach 30003 2 .*The carrier filtered it as unwanted 30007 1", said)
     assert "only you can repair" in said
     assert "Texts 3 Segments 6 Cost $0.05" in said
+    assert 'href="https://www.twilio.com/docs/api/errors/30007"' in page.get("/operations").text
+
+
+def test_what_was_sent_anew_is_paid_for_again(page: FlaskClient, session: Db) -> None:
+    again = a_text(State.QUEUED, due_at=clock.now() + timedelta(hours=1))
+    for number in (1, 2):
+        session.add(Attempt(message_id=again.id, number=number, started_at=clock.now(), sid=f"SM{number}"))
+    session.add(Attempt(message_id=again.id, number=3, started_at=clock.now(), code="21611"))
+    session.flush()
+    assert "Texts 2 Segments 4 Cost $0.03" in read(page)
+
+
+@pytest.mark.parametrize(
+    ("code", "to_do"), [("20003", "Check TWILIO_ACCOUNT_SID"), ("30034", "Finish the registration")]
+)
+def test_a_pause_says_what_to_do(page: FlaskClient, session: Db, code: str, to_do: str) -> None:
+    now = clock.now()
+    session.add(Pause(sender="+1", since=now, until=now + timedelta(minutes=3), code=code))
+    a_text(State.QUEUED)
+    session.flush()
+    said = read(page)
+    assert to_do in said
+    assert "All will have left" not in said
+
+
+def test_every_cause_of_a_pause_has_something_to_do() -> None:
+    assert {rule.code for rule in delivery.RULES.values() if rule.act is Act.PAUSE} == set(views.TO_DO) - {""}
+
+
+SWEPT = text(
+    "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) VALUES ('messaging.sweep_waiting', :due)"
+)
+
+
+def test_the_last_sweep_is_named_and_missed_when_it_is_long_ago(page: FlaskClient, session: Db) -> None:
+    session.execute(SWEPT, {"due": int(clock.now().timestamp()) - 20})
+    said = read(page)
+    assert "Last sweep" in said
+    assert NOTHING in said
+    with clock.held_at(clock.now() + timedelta(minutes=10)):
+        assert "Nobody looks after what got stuck" in read(page)
+
+
+def test_a_held_text_is_somebodys_work(page: FlaskClient, session: Db) -> None:
+    a_text(State.HELD, hold_reason=operations.LOOP)
+    session.flush()
+    said = read(page)
+    assert "Texts are held for a person" in said
+    assert "A machine seems to answer" in said
+    assert "Send it anyway" in said
 
 
 def test_without_a_worker_nothing_leaves(page: FlaskClient, session: Db) -> None:

@@ -263,18 +263,14 @@ def test_a_conversation_has_both_directions_in_order(write: Write, committed: sc
         ]
 
 
-def test_what_needs_a_person_stays_until_somebody_has_handled_it(committed: scoped_session[Session]) -> None:
-    received = operations.receive({"MessageSid": "SM1", "From": PHONE, "To": "console", "Body": "call me"})
-    arrived = queries.inbound(received.id)
-    assert arrived is not None
-    assert queries.unhandled_inbound() == []
-    with clock.held_at(clock.now() + timedelta(minutes=10)):
-        assert queries.unhandled_inbound() == [arrived]  # nothing has read it
-    operations.settle(arrived, "unmatched", for_a_person=True)
-    assert queries.unhandled_inbound() == [arrived]
-    assert operations.mark_handled(arrived.id, by=uuid.uuid4())
-    assert queries.unhandled_inbound() == []
+def test_a_text_that_waits_can_be_taken_back_once(write: Write, committed: scoped_session[Session]) -> None:
+    message = write("a person changed their mind", written_by=uuid.uuid4())
+    assert operations.take_back(message)
+    assert not operations.take_back(message)
+    assert not operations.release(message)
     committed.commit()
+    committed.refresh(message)
+    assert (message.state, message.cancel_reason) == (State.CANCELLED, operations.BY_HAND)
 
 
 def test_health_tells_ages_and_causes(write: Write) -> None:

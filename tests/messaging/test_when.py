@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -131,6 +133,34 @@ def test_case_26_who_moves_takes_the_clock_along(provider: Provider, rules: Rule
     assert waits() == [(at("2026-11-23 12:00"), "quiet-hours")]  # nine in Los Angeles
     assert work_at(at("2026-11-23 09:00")) == {"Hello": "queued"}
     assert work_at(at("2026-11-23 12:00")) == {"Hello": "accepted"}
+    assert provider.twilio.posts == 1
+
+
+def test_case_26_the_state_closes_earlier_and_the_provider_is_told(
+    provider: Provider, rules: Rules, write: Write
+) -> None:
+    rules()
+    with clock.held_at(at("2026-11-23 19:58:30")):
+        write("Hello", zone="America/New_York", region="MD")
+        work()
+    assert provider.twilio.texts[0].fields["ValidityPeriod"] == "90"
+    with clock.held_at(at("2026-11-23 20:00")):
+        write("Too late", to=OTHER_PHONE, zone="America/New_York", region="MD")
+        write("Wrong by then", to="+14105550199", region="MD", not_after=at("2026-11-24 08:00"))
+        work()
+    assert states() == {"Hello": "accepted", "Too late": "queued", "Wrong by then": "expired"}
+    assert work_at(at("2026-11-24 09:00"))["Too late"] == "accepted"
+
+
+def test_case_26_who_moves_keeps_to_the_hours_of_the_new_state(provider: Provider, rules: Rules, write: Write) -> None:
+    rules()
+    patient = uuid.uuid4()
+    with clock.held_at(at("2026-11-23 20:30")):
+        write("Hello", recipient=patient, zone="America/New_York", region="MD")
+        assert work_at(at("2026-11-23 20:30")) == {"Hello": "queued"}
+        operations.move_to_zone(patient, "America/New_York", "PA")
+        the_session.commit()
+    assert work_at(at("2026-11-23 20:31")) == {"Hello": "accepted"}
     assert provider.twilio.posts == 1
 
 
@@ -260,7 +290,9 @@ def test_case_30_of_ten_thousand_the_answers_go_first_and_nothing_expires_unseen
     backlog = queries.backlog()
     assert (backlog.due, backlog.segments_waiting) == (10_000, 10_000)
     assert backlog.takes == timedelta(seconds=10_000)
-    monkeypatch.setattr(jobs, "WORK_FOR", 0.5)
+    texts = itertools.count()
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: float(next(texts))))
+    monkeypatch.setattr(jobs, "WORK_FOR", 50.0)  # of that time: one text takes a second, on any machine
     with clock.held_at(now + timedelta(hours=2)):
         work()
         jobs.sweep_waiting(timestamp=0)

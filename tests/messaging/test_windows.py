@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.datafile import DataFileError
 from app.messaging import windows
-from app.messaging.windows import Delay
+from app.messaging.windows import Delay, OpenHours
 
 NEW_YORK = ZoneInfo("America/New_York")
 PHOENIX = ZoneInfo("America/Phoenix")
@@ -127,3 +129,76 @@ def test_days_are_counted_where_the_person_is() -> None:
 
 def test_without_hours_and_limits_nothing_waits() -> None:
     assert windows.delay(None, None, [at("2026-11-23 03:00")], at("2026-11-23 03:00"), NEW_YORK) is None
+
+
+NINE_TO_NINE_THERE = OpenHours(time(9), time(21))
+
+
+@pytest.mark.parametrize(
+    ("region", "day", "opens", "closes"),
+    [
+        ("MA", date(2026, 11, 24), time(9), time(21)),  # no hours of its own
+        (None, date(2026, 11, 24), time(9), time(21)),
+        ("MD", date(2026, 11, 24), time(9), time(20)),
+        ("FL", date(2026, 11, 24), time(9), time(20)),
+        ("OK", date(2026, 11, 24), time(9), time(20)),
+        ("CT", date(2026, 11, 24), time(9), time(20)),
+        ("TX", date(2026, 11, 24), time(9), time(21)),
+        ("TX", date(2026, 11, 29), time(12), time(21)),  # a Sunday
+    ],
+)
+def test_case_26_a_state_narrows_the_hours_of_the_network(
+    region: str | None, day: date, opens: time, closes: time
+) -> None:
+    narrowed = windows.narrowed(NINE_TO_NINE_THERE, region, day)
+    assert (narrowed.opens, narrowed.closes) == (opens, closes)
+
+
+def test_case_26_a_state_never_widens_them() -> None:
+    assert windows.narrowed(OpenHours(time(10), time(16)), "MD", date(2026, 11, 24)) == OpenHours(time(10), time(16))
+
+
+def test_case_26_where_the_hours_never_meet_the_law_holds() -> None:
+    assert windows.narrowed(OpenHours(time(6), time(8)), "CT", date(2026, 11, 24)) == OpenHours(time(9), time(20))
+
+
+@pytest.mark.parametrize(
+    ("region", "zone", "now", "opening"),
+    [
+        # Both DST nights, and a Sunday in Texas, which 14 Mar 2027 and 1 Nov 2026 are.
+        ("TX", "America/Chicago", "2027-03-14T09:30", "2027-03-14T12:00"),
+        ("TX", "America/Chicago", "2026-11-01T09:30", "2026-11-01T12:00"),
+        ("MD", "America/New_York", "2027-03-13T20:30", "2027-03-14T09:00"),
+        ("MD", "America/New_York", "2026-10-31T20:30", "2026-11-01T09:00"),
+        ("MA", "America/New_York", "2026-10-31T20:30", "2026-10-31T20:30"),
+        ("FL", "America/Chicago", "2026-11-24T20:15", "2026-11-25T09:00"),  # the west of Florida has its own clock
+    ],
+)
+def test_case_26_a_text_waits_for_the_state(region: str, zone: str, now: str, opening: str) -> None:
+    there = ZoneInfo(zone)
+    moment = datetime.fromisoformat(now).replace(tzinfo=there).astimezone(UTC)
+    opens = datetime.fromisoformat(opening).replace(tzinfo=there).astimezone(UTC)
+    assert windows.next_opening(NINE_TO_NINE_THERE, moment, there, region=region) == opens
+    delay = windows.delay(NINE_TO_NINE_THERE, None, (), moment, there, region=region)
+    assert (delay.until if delay else moment) == opens
+
+
+def test_case_26_no_quiet_hours_stay_none_in_every_state() -> None:
+    night = datetime(2026, 11, 24, 4, tzinfo=UTC)
+    assert windows.delay(None, None, (), night, ZoneInfo("America/New_York"), region="MD") is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{state: XX, name: X, source: law, checked: 2026-11-22, hours: {every-day: nine}}",
+        "{state: XX, name: X, source: law, checked: 2026-11-22, hours: {every-day: '20:00-08:00'}}",
+        "{state: XX, name: X, source: law, hours: {every-day: '08:00-20:00'}}",
+        "{state: XX, name: X, checked: 2026-11-22, hours: {every-day: '08:00-20:00'}}",
+    ],
+)
+def test_a_row_without_its_source_or_with_impossible_hours_is_refused(wrong: str, tmp_path: Path) -> None:
+    file = tmp_path / "state_hours.yaml"
+    file.write_text(f"states:\n  - {wrong}\n", encoding="utf-8")
+    with pytest.raises(DataFileError):
+        windows.load_states(file)
