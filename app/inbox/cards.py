@@ -1,0 +1,125 @@
+"""What the pages of an inbox show of a referral, in words. A name stands there only while it is theirs to help."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+
+from app import clock, i18n
+from app.db import session
+from app.directory.models import Organization
+from app.i18n import LANGUAGES
+from app.i18n import gettext as _
+from app.inbox import words as inbox_words
+from app.inbox.queries import HELPING, Line
+from app.needs.vocabulary import NEEDS
+from app.patients.models import Patient
+from app.referrals import words
+from app.referrals.lifecycle import ENDED, OPEN, Status
+from app.referrals.models import Transition, WalkIn
+from app.referrals.queries import Row
+from app.staff.models import Team
+from app.staff.queries import names
+
+SATURDAY = 5
+WORKING_DAYS_OFFERED = 4
+_WITH_NAME = frozenset({*HELPING, Status.ON_HOLD})
+
+
+def card(line: Line, teams: Mapping[uuid.UUID, Team]) -> dict[str, Any]:
+    """One card of the list."""
+    row, stands = line.row, standing(line)
+    return {
+        "href": url_for("inbox.received", referral_id=row.referral.id),
+        "move_href": url_for("inbox.move", referral_id=row.referral.id),
+        "title": row.patient.short_name if row.referral.status in _WITH_NAME else somebody(row),
+        "need": row.need.kind,
+        "sub": age_and_team(row, teams[row.patient.team_id]),
+        "kind": stands.kind,
+        "word": stands.words,
+        "urgent": how_urgent(row) if row.referral.status in OPEN else "",
+        "language": LANGUAGES[row.patient.language].autonym,
+        "service": row.service.name,
+        "new": row.referral.status is Status.REQUESTED,
+        "assigned_to": line.assigned_to,
+        "fresh": line.fresh,
+    }
+
+
+def somebody(row: Row) -> str:
+    return _("Somebody near %(zip)s needs %(what)s", zip=row.patient.postal_code, what=_(NEEDS[row.need.kind].phrase))
+
+
+def how_urgent(row: Row) -> str:
+    return i18n.sentence(_(NEEDS[row.need.kind].urgent_when)) if row.need.urgent else ""
+
+
+def age_and_team(row: Row, team: Team) -> str:
+    when = i18n.ago(row.referral.sent_at or row.referral.created_at, clock.now())
+    return _("From %(team)s, %(when)s", team=team.name, when=when)
+
+
+def standing(line: Line) -> words.Standing:
+    """Where it stands; of what is new, by when it has to be answered."""
+    row, now = line.row, clock.now()
+    referral = row.referral
+    if referral.status is Status.REQUESTED:
+        return inbox_words.answer_by(line.due_at, now, line.zone, urgent=row.need.urgent)
+    return words.received(
+        referral.status,
+        referral.reason_code,
+        words.Times(referral.sent_at, referral.seen_at, referral.promised_by),
+        urgent=row.need.urgent,
+        now=now,
+        today=now.astimezone(ZoneInfo(row.patient.time_zone)).date(),
+    )
+
+
+def days(today: date) -> list[tuple[str, str]]:
+    """When an agency may say it will contact somebody: the next four working days, or within a week."""
+    ahead = [today + timedelta(days=n) for n in range(7)]
+    working = [day for day in ahead if day.weekday() < SATURDAY][:WORKING_DAYS_OFFERED]
+    said = {today: _("Today"), today + timedelta(days=1): _("Tomorrow")}
+    named = [(day.isoformat(), said.get(day) or i18n.day(day)) for day in working]
+    return [*named, ((today + timedelta(days=7)).isoformat(), _("Within a week"))]
+
+
+def life(row: Row) -> list[dict[str, Any]]:
+    """What happened, oldest first."""
+    lived = [_lived(step) for step in row.referral.transitions]
+    if row.referral.seen_at:
+        lived.insert(1, {"state": "done", "label": _("Opened by you"), **moment(row.referral.seen_at)})
+    return lived
+
+
+def _lived(step: Transition) -> dict[str, Any]:
+    said = words.reason(step.reason_code) if step.reason_code else ""
+    if step.outcome_code:
+        said = words.outcome(step.outcome_code)
+    text = step.reason_text or step.outcome_text or ""
+    return {
+        "state": "ended" if step.new in ENDED and step.new is not Status.COMPLETED else "done",
+        "label": i18n.sentence(words.status(step.new)),
+        "text": i18n.sentence(": ".join(filter(None, (said, text)))),
+        **moment(step.at),
+    }
+
+
+def moment(at: datetime) -> dict[str, str]:
+    return {"when": i18n.ago(at, clock.now()), "at": at.isoformat()}
+
+
+def walk_in(of: WalkIn) -> dict[str, Any]:
+    """What the care team reads of somebody whom an agency has helped without a referral."""
+    return {
+        "patient": session.get_one(Patient, of.patient_id),
+        "agency": session.get_one(Organization, of.organization_id).name,
+        "need": _(NEEDS[of.need].short_label),
+        "day": i18n.day(of.served_on),
+        "recorded_by": names([of.by_id]).get(of.by_id, ""),
+    }
