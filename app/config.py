@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal, cast
@@ -25,6 +25,9 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent.parent
 
 SmsGateway = Literal["console", "twilio"]
+EmailGateway = Literal["off", "page", "smtp"]
+HsdsApi = Literal["open", "token"]
+Onward = Literal["ask", "direct"]
 
 
 class SettingsError(Exception):
@@ -47,6 +50,22 @@ class TextCaps:
     a_week: int
 
 
+@dataclass(frozen=True)
+class MapTiles:
+    """A server of map pictures in the usual scheme, 256 pixels wide."""
+
+    url: str
+    """With {z}, {x} and {y} in it."""
+    attribution: str
+    """Whom the map is owed to, as the server's terms want it said."""
+
+    @property
+    def origin(self) -> str:
+        """The only other host that a page with a map may load pictures from."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
 USUAL_CAPS = TextCaps(a_day=1, a_week=3)
 
 
@@ -63,34 +82,69 @@ class Settings:
     twilio_auth_token: str = field(repr=False)
     twilio_messaging_service_sid: str
     twilio_from: str
+    """The number our texts come from, or several with commas between them; see `twilio_numbers`."""
     twilio_api_base_url: str
     twilio_timeout: float
     """Seconds for connecting, and for each read."""
     twilio_looks: tuple[float, ...]
     """Seconds after which we look for a text whose answer was lost, each from the look before."""
     twilio_mirror_opt_outs: bool
+    email_gateway: EmailGateway
+    """How e-mail leaves: not at all, onto a page of the demonstration, or through a server."""
+    smtp_url: str = field(repr=False)
+    email_from: str
+    smtp_starttls: bool
+    """Whether a server that offers no encryption is refused."""
+    contacts_from_directory: bool
+    """Whether an agency without contacts is written to at the address the directory has of it."""
     quiet_hours: QuietHours | None
     text_caps: TextCaps | None
     segments_per_second: float | None
     """How fast our sender may send; None for as fast as the provider takes them."""
     price_per_segment: float
     """US dollars."""
+    page_again_after: timedelta
+    """How long a page about an urgent text has to work before the next person is paged."""
+    urgent_fallback_phone: str
+    """Who is paged when nobody else is left; E.164, or empty."""
     served_follow_up_days: int
+    days_off: frozenset[date]
+    """Besides weekends and federal holidays: nobody is expected to work then."""
+    referrals_at_once: int
+    """How many agencies one need may be sent to at the same time."""
+    onward_referrals: Onward
+    """When an agency names a place that can help better: ask the care team to offer it, or ask that place directly."""
     text_languages: tuple[str, ...]
     """What patients may be texted in (BCP 47); empty means every language we have."""
     allow_draft_languages: bool
     """Whether a translation may be sent that no native speaker has reviewed."""
     geocoder: str
+    """Who is asked where an agency is."""
     geocoder_options: tuple[tuple[str, str], ...] = field(repr=False)
     """What the geocoder is set up with, such as its key: pairs of names and values."""
+    patient_geocoder: str
+    """Who is asked where a patient lives; a choice of its own, because it tells an outsider who seeks help."""
+    patient_geocoder_options: tuple[tuple[str, str], ...] = field(repr=False)
     geocoder_timeout: float
     """Seconds."""
+    hsds_api: HsdsApi
+    """Who may read the directory at /hsds/v3: anybody, or programs with a token of somebody who is signed up here."""
+    map_tiles: MapTiles | None
+    """Where pictures of maps come from; None shows lists only."""
     instance: Path
 
     @property
     def sender(self) -> str:
         """Who our texts come from: a Messaging Service when there is one, else a number."""
-        return self.twilio_messaging_service_sid or self.twilio_from
+        return self.twilio_messaging_service_sid or (self.twilio_numbers or ("",))[0]
+
+    @property
+    def twilio_numbers(self) -> tuple[str, ...]:
+        """The numbers of ours; with a Messaging Service, those of its pool, as far as they are named.
+
+        Where there are several, people who share a phone are texted from one each.
+        """
+        return tuple(dict.fromkeys(filter(None, (number.strip() for number in self.twilio_from.split(",")))))
 
     @property
     def twilio_auth_tokens(self) -> tuple[str, ...]:
@@ -151,21 +205,37 @@ def load(environ: Mapping[str, str]) -> Settings:
         twilio_timeout=_seconds(environ, "TWILIO_TIMEOUT", 30.0),
         twilio_looks=_looks(environ.get("TWILIO_LOOKS", "60,240")),
         twilio_mirror_opt_outs=_flag(environ, "TWILIO_MIRROR_OPT_OUTS", default=False),
+        email_gateway=_email_gateway(environ, demo=demo),
+        smtp_url=environ.get("SMTP_URL", ""),
+        email_from=environ.get("EMAIL_FROM", ""),
+        smtp_starttls=_flag(environ, "SMTP_STARTTLS", default=True),
+        contacts_from_directory=_flag(environ, "CONTACTS_FROM_DIRECTORY", default=demo),
         quiet_hours=quiet_hours,
         text_caps=_text_caps(environ.get("TEXT_CAPS", "on" if quiet_hours else "off")),
         segments_per_second=_amount(environ, "SMS_SEGMENTS_PER_SECOND", 0.0) or None,
         price_per_segment=_amount(environ, "SMS_PRICE_PER_SEGMENT", 0.0083),
+        page_again_after=_minutes(environ, "PAGE_AGAIN_AFTER", 5),
+        urgent_fallback_phone=_phone(environ, "URGENT_FALLBACK_PHONE"),
+        days_off=_dates(environ.get("DAYS_OFF", "")),
+        referrals_at_once=_between(environ, "REFERRALS_AT_ONCE", 3, 1, 5),
+        onward_referrals=_onward(environ.get("ONWARD_REFERRALS", "ask")),
         served_follow_up_days=_days(environ, "SERVED_FOLLOW_UP_DAYS", 0 if demo else 3),
         text_languages=_codes(environ.get("TEXT_LANGUAGES", "")),
         allow_draft_languages=_flag(environ, "ALLOW_DRAFT_LANGUAGES", default=demo),
         geocoder=environ.get("GEOCODER", "zip"),
         geocoder_options=_options(environ, "GEOCODER_OPTIONS"),
+        patient_geocoder=environ.get("PATIENT_GEOCODER", "zip"),
+        patient_geocoder_options=_options(environ, "PATIENT_GEOCODER_OPTIONS"),
         geocoder_timeout=_seconds(environ, "GEOCODER_TIMEOUT", 3.0),
+        hsds_api=_hsds_api(environ.get("HSDS_API", "open")),
+        map_tiles=_map_tiles(environ),
         instance=folder,
     )
     if gateway == "twilio":
         _require_twilio(settings)
         _spare_invented_people(settings)
+    if settings.email_gateway == "smtp":
+        _require_smtp(settings)
     return settings
 
 
@@ -214,6 +284,34 @@ def _days(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def _minutes(environ: Mapping[str, str], name: str, default: int) -> timedelta:
+    value = environ.get(name) or str(default)
+    if not re.fullmatch(r"[1-9]|[1-5]\d|60", value):
+        raise SettingsError(f"{name} must be a whole number of minutes from 1 to 60, not “{value}”.")
+    return timedelta(minutes=int(value))
+
+
+def _phone(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip()
+    if value and not re.fullmatch(r"\+[1-9]\d{7,14}", value):
+        raise SettingsError(f"{name} must be a phone number with its country, such as +14105550123.")
+    return value
+
+
+def _between(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    value = environ.get(name, str(default))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not “{value}”.")
+    return int(value)
+
+
+def _dates(value: str) -> frozenset[date]:
+    try:
+        return frozenset(date.fromisoformat(day) for day in value.replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(f"DAYS_OFF must list days such as 2026-11-27, 2026-12-24, not “{value}”.") from error
+
+
 def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     value = environ.get(name, str(default))
     try:
@@ -233,6 +331,38 @@ def _options(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ..
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise SettingsError(f'{name} must be a JSON object of texts such as {{"api_key": "…"}}.')
     return tuple(sorted(given.items()))
+
+
+def _hsds_api(value: str) -> HsdsApi:
+    if value not in {"open", "token"}:
+        raise SettingsError(f"HSDS_API must be open or token, not “{value}”.")
+    return cast("HsdsApi", value)
+
+
+def _onward(value: str) -> Onward:
+    if value not in {"ask", "direct"}:
+        raise SettingsError(f"ONWARD_REFERRALS must be ask or direct, not “{value}”.")
+    return cast("Onward", value)
+
+
+def _map_tiles(environ: Mapping[str, str]) -> MapTiles | None:
+    url = environ.get("MAP_TILES_URL", "").strip()
+    if not url:
+        return None
+    # It goes into a header: nothing that ends a source or a directive may stand in the host.
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-]+(:\d+)?/[!-~]*", url) or not all(
+        part in url for part in ("{z}", "{x}", "{y}")
+    ):
+        raise SettingsError(
+            "MAP_TILES_URL must be an address with {z}, {x} and {y} in it, such as "
+            "https://tiles.example.org/{z}/{x}/{y}.png."
+        )
+    attribution = environ.get("MAP_ATTRIBUTION", "").strip()
+    if not attribution:
+        raise SettingsError(
+            "MAP_TILES_URL also needs MAP_ATTRIBUTION: whom the map is owed to, such as © OpenStreetMap."
+        )
+    return MapTiles(url, attribution)
 
 
 def _codes(value: str) -> tuple[str, ...]:
@@ -288,6 +418,31 @@ def _require_twilio(settings: Settings) -> None:
     ]
     if missing:
         raise SettingsError(f"SMS_GATEWAY=twilio also needs {', '.join(missing)}.")
+
+
+def _email_gateway(environ: Mapping[str, str], *, demo: bool) -> EmailGateway:
+    value = environ.get("EMAIL_GATEWAY") or ("page" if demo else "off")
+    if value not in {"off", "page", "smtp"}:
+        raise SettingsError(f"EMAIL_GATEWAY must be off, page or smtp, not “{value}”.")
+    if value == "page" and not demo:
+        raise SettingsError("EMAIL_GATEWAY=page is for the demonstration only: nobody would get these e-mails.")
+    return cast("EmailGateway", value)
+
+
+def _require_smtp(settings: Settings) -> None:
+    try:
+        parts = urlsplit(settings.smtp_url)
+        usable = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "EMAIL_GATEWAY=smtp also needs SMTP_URL, such as smtp://user:password@mail.example.org:587."
+        )
+    if not re.fullmatch(
+        r'[^<>\r\n"]*<[^<>@\s]+@[^<>@\s]+\.[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+\.[^<>@\s]+', settings.email_from
+    ):
+        raise SettingsError("EMAIL_GATEWAY=smtp also needs EMAIL_FROM, such as Loopline <referrals@example.org>.")
 
 
 def _spare_invented_people(settings: Settings) -> None:

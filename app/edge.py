@@ -50,6 +50,12 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
 )
 
+
+def policy_with_pictures_from(origin: str) -> str:
+    """The policy of a page that shows pictures of one other server: a map, once somebody asks for it."""
+    return CONTENT_SECURITY_POLICY.replace("img-src 'self'", f"img-src 'self' {origin}")
+
+
 NOT_JSON = marked("This is not JSON that can be read. Please check it and send it once more.")
 NO_OBJECT = marked("Send one JSON object: names in quotes, each with its value, between { and }.")
 TOO_DEEP = marked("This JSON is nested too deeply. Please check it against the description of the API.")
@@ -170,7 +176,7 @@ def _refuse_unkeepable(texts: Iterator[tuple[str, str]]) -> None:
 
 
 def wants_json() -> bool:
-    return request.path.startswith(("/api/", "/healthz"))
+    return request.path.startswith(("/api/", "/hsds/", "/healthz"))
 
 
 def answer(status: int, sentence: str, wrong: Mapping[str, str] | None = None) -> tuple[Response | str, int]:

@@ -14,6 +14,9 @@ from marshmallow.exceptions import SCHEMA
 from app.errors import Invalid
 from app.i18n import gettext as _
 
+LONGEST_NUMBER = 6
+"""Digits of the number of a page: more are no number of ours."""
+
 Written = TypeVar("Written", bound=Sized)
 
 
@@ -81,6 +84,11 @@ def sentences(messages: Mapping[str, Any], inside: str = "") -> dict[str, str]:
         else:
             found[name] = " ".join(_(sentence) for sentence in message)
     return found
+
+
+def page_number(typed: str | None) -> int:
+    """Which page of a list is asked for, from 1; the first one when that is no number."""
+    return int(typed) if typed and typed.isascii() and typed.isdecimal() and len(typed) <= LONGEST_NUMBER else 1
 
 
 def our_page(address: str) -> str | None:

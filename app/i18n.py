@@ -205,7 +205,8 @@ def english(template: str) -> str:
     """The source text of `templates/sms/<template>.txt`, with its placeholders, as the catalogs know it."""
     source = (SMS_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
     ((_line, _function, message),) = _sms_environment.extract_translations(source)  # type: ignore[attr-defined]
-    return str(message)
+    # With placeholders it comes as the message followed by nothing for each of them.
+    return str(message[0] if isinstance(message, tuple) else message)
 
 
 def _reviews_in(catalog: Catalog, path: Path) -> dict[str, Review]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import procrastinate
@@ -163,6 +163,18 @@ def is_scheduled(name: str, now: datetime) -> bool:
             {"name": name, "now": now},
         ).scalar_one()
     )
+
+
+def last_done(prefix: str) -> datetime | None:
+    """For when the newest periodic job was due that has been done and whose task has a name beginning like this."""
+    due: int | None = session.execute(
+        text(
+            "SELECT max(defer_timestamp) FROM procrastinate_periodic_defers"
+            " WHERE starts_with(task_name, :prefix) AND job_id IS NULL"  # done jobs are deleted
+        ),
+        {"prefix": prefix},
+    ).scalar_one()
+    return None if due is None else datetime.fromtimestamp(due, UTC)
 
 
 def unfinished(task: Task[..., Any, Any]) -> int:

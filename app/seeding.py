@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from app import clock, datafile
+from app.agencies import operations as agencies
 from app.datafile import Node
 from app.db import session
-from app.directory import operations as directory
+from app.directory import importing as directory
 from app.directory.models import DirectoryImport, Location, Organization, Service, ServiceAtLocation
-from app.loop import operations as loop
-from app.loop import reading
-from app.loop.clocks import SATURDAY
+from app.geography.calendars import SATURDAY
+from app.loop import reading, silence
 from app.loop.models import Clock
+from app.mail import jobs as mail_jobs
+from app.mail.gateways import PageGateway
 from app.messaging import jobs as messaging_jobs
 from app.messaging import operations as messaging
 from app.messaging.delivery import Accepted
@@ -68,7 +70,10 @@ def _changed_since_loaded(folder: Path) -> bool:
     youngest = max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file())
     loaded = session.scalar(
         select(func.max(DirectoryImport.started_at)).where(
-            DirectoryImport.source == SOURCE, DirectoryImport.ended_at.is_not(None), DirectoryImport.failure.is_(None)
+            DirectoryImport.source == SOURCE,
+            DirectoryImport.ended_at.is_not(None),
+            DirectoryImport.failure.is_(None),
+            DirectoryImport.dry_run.is_(False),
         )
     )
     return loaded is None or loaded.timestamp() <= youngest
@@ -114,6 +119,7 @@ class _Town:
                     self.deeds[moment.what.text("do")](self.patients[moment.patient], moment.what)
                 session.flush()
                 _deliver_texts()
+                _deliver_letters()
         self._let_time_pass(self.now)
         self._work_off()
 
@@ -154,9 +160,10 @@ class _Town:
             select(func.min(Clock.due_at)).where(Clock.ended_at.is_(None), Clock.due_at <= until)
         ):
             with clock.held_at(due):
-                loop.fire_due_clocks()
+                silence.fire_due_clocks()
                 session.flush()
                 _deliver_texts()
+                _deliver_letters()
 
     # People
 
@@ -180,6 +187,20 @@ class _Town:
                 language=person.code("language"),
             )
         session.flush()
+        for person in self.town.children("staff"):
+            if "phone" in person:
+                somebody = self.staff[person.code("key")]
+                staff.set_paging(somebody, phone=person.text("phone"), on_call=person.flag("on_call"), by=somebody)
+        session.flush()
+        for person in self.town.children("contacts") if "contacts" in self.town else ():
+            agencies.add_contact(
+                _named(Organization, person.text("organization")),
+                name=person.text("name"),
+                email=person.text("email"),
+                phone=person.text("phone"),
+                language=person.code("language"),
+                by=None,
+            )
 
     def _register(self, key: str, facts: Node) -> None:
         place = facts.child("address")
@@ -261,7 +282,8 @@ class _Town:
         referral = self.referrals[line.code("referral")]
         new = Status(line.code("to"))
         by = self.staff.get(line.code("by"))
-        told = by is None or "said_by" in line
+        contacts = agencies.contacts_for(referral.organization_id, referral.service_id) if by is None else ()
+        told = (by is None and not contacts) or "said_by" in line
         promise = clock.now().astimezone(self.zone).date()
         referrals.move(
             referral,
@@ -269,6 +291,7 @@ class _Town:
             by=by,
             reason=_reason(line, "reason"),
             outcome=_reason(line, "outcome"),
+            contact=contacts[0].name if contacts else None,
             said_by=Actor.AGENCY if told else None,
             promised_by=promise + timedelta(days=line.whole("promised_in_days"))
             if "promised_in_days" in line
@@ -305,6 +328,14 @@ def _deliver_texts() -> None:
     while claim := messaging_jobs.claim_next(gateway):
         sid = f"SM{claim.outgoing.message_id.hex}"
         messaging_jobs.record(claim, Accepted(sid, "delivered"), gateway)
+        session.flush()
+
+
+def _deliver_letters() -> None:
+    """The same for e-mail to agencies."""
+    gateway = PageGateway()
+    while claim := mail_jobs.claim_next(gateway):
+        mail_jobs.record(claim, Accepted(str(claim.letter.email_id), "sent"))
         session.flush()
 
 

@@ -19,11 +19,19 @@ from app import config, create_app
 from app.db import db
 from app.db import session as the_session
 from app.embedded import start
+from app.i18n import speaking
 from app.patients.models import Patient
 from app.staff.models import StaffMember
 from tests.factories import make_patient, make_staff
 
 ENVIRONMENT = {"LOOPLINE_DEMO": "1", "SECRET_KEY": "not-secret-in-tests", "PUBLIC_BASE_URL": "https://loopline.test"}
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """A request of an earlier test may have spoken Spanish, and in one thread that goes on."""
+    with speaking("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock
+from app.agencies import operations as agencies
+from app.agencies.models import Contact
 from app.db import session
 from app.directory.codes import CapacityStatus
 from app.directory.models import (
@@ -22,6 +24,7 @@ from app.directory.models import (
     Language,
     Location,
     Organization,
+    Phone,
     RequiredDocument,
     Schedule,
     Service,
@@ -32,6 +35,7 @@ from app.events import ServicesChanged, publish
 from app.patients import operations as patients
 from app.patients.models import ConsentKind, Patient
 from app.patients.operations import Particulars
+from app.patients.phones import spoken
 from app.referrals import operations as referrals
 from app.referrals.lifecycle import Actor, Reason, Status
 from app.referrals.models import Referral
@@ -145,11 +149,27 @@ def make_patient(  # noqa: PLR0913  a patient is this many facts
     )
 
 
-def make_organization(name: str = "") -> Organization:
+def make_organization(name: str = "", *, phone: str = "") -> Organization:
+    """An organization; with `phone` (E.164) it can be called."""
     organization = Organization(name=name or f"Eastside Pantry {next(_number)}")
     session.add(organization)
     session.flush()
+    if phone:
+        session.add(Phone(organization_id=organization.id, number=spoken(phone), e164=phone))
+        session.flush()
     return organization
+
+
+def make_contact(
+    organization: Organization,
+    *,
+    name: str = "Rosa Diaz",
+    email: str = "rosa@pantry.example",
+    phone: str = "",
+    language: str = "en",
+) -> Contact:
+    """Somebody who answers for the organization without an account."""
+    return agencies.add_contact(organization.id, name=name, email=email, phone=phone, language=language, by=None)
 
 
 def make_service_at_location(  # noqa: PLR0913  a service is this many facts

@@ -100,6 +100,10 @@ class FakeTwilio(ThreadingHTTPServer):
         """False while its list lags behind: texts exist and are not shown."""
         self.lists_fail = False
         self.consents: list[list[dict[str, str]]] = []
+        self.deactivated: dict[str, list[str]] = {}
+        """By day, the lines of its list; there is none of any other day."""
+        self.breaks_off = False
+        """Whether a list ends before its end."""
         self.release = threading.Event()
         self.during_post: list[Any] = []
         """Called while a POST is being answered, to look at the caller from outside."""
@@ -201,7 +205,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         name = asked.path.rpartition("/")[2].removesuffix(".json")
-        if self.server.list_fails():
+        if name == "Deactivations":
+            self._lead_to_list(parse_qs(asked.query)["Date"][0])
+        elif asked.path.startswith("/lists/"):
+            self._list(name)
+        elif self.server.list_fails():
             self._answer(500, {"code": 20500, "message": "Internal error", "status": 500})
         elif name == "Messages":
             wanted = parse_qs(asked.query)
@@ -210,6 +218,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"messages": shown, "next_page_uri": None, "page": 0, "page_size": 50})
         else:
             self._answer(200, next(text for text in self.server.texts if text.sid == name).as_json())
+
+    def _lead_to_list(self, day: str) -> None:
+        if day not in self.server.deactivated:
+            self._answer(404, {"code": 20404, "message": "Not found", "status": 404})
+            return
+        self.send_response(307)
+        self.send_header("Location", f"{self.server.url}/lists/{day}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _list(self, day: str) -> None:
+        """The file lies with somebody else, who must not see our password."""
+        if self.headers.get("Authorization"):
+            self._answer(403, {})
+            return
+        payload = "".join(f"{line}\n" for line in self.server.deactivated[day]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        if self.server.breaks_off:
+            payload = payload[: len(payload) // 2]
+            self.close_connection = True
+        self.wfile.write(payload)
 
     def _answer(self, status: int, body: object, *, retry_after: str = "", cut: bool = False) -> None:
         payload = json.dumps(body).encode()

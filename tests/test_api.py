@@ -32,6 +32,7 @@ def mine(session: scoped_session[Session]) -> Mapping[str, str]:
         "patient_id": str(patient.id),
         "need_id": str(need.id),
         "referral_id": str(referral.id),
+        "service_at_location_id": str(referral.service_at_location_id),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,21 +15,23 @@ from babel.messages.catalog import Message
 from app import config, create_app, i18n
 from app.config import SettingsError
 from app.i18n import LANGUAGES, MissingTranslation, NotAllowed, Review
-from app.loop import replies
-from app.loop.meanings import Kind
+from app.loop import references, replies
+from app.loop.meanings import Kind, Meaning
 from app.messaging.segments import count
 from tests.conftest import ENVIRONMENT
 from translations import extract
 
 TEXTS = sorted(path.stem for path in i18n.SMS_TEMPLATES.glob("*.txt"))
 QUESTIONS = [name for name in TEXTS if re.search(r"\b1\b", i18n.english(name))]
+_ABOUT = re.compile("appointment|ask|closed|offer|promise|referral|status|thanks")
+ABOUT_A_REQUEST = [name for name in TEXTS if _ABOUT.match(name)]
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 
 BUDGET = dict.fromkeys(LANGUAGES, 2) | dict.fromkeys(("es", "pt", "fr", "vi", "ru"), 3)
 """Segments, with what a text usually names."""
 
-NAMES = {"network": "Loopline", "phone": "410-555-0100"}
-MARKED = {"network": "<network>", "phone": "<phone>", "day": "<day>"}
+NAMES = {"network": "Loopline", "phone": "410-555-0100", "reference": "7KQ", "choices": "\n7KQ 1\n4MP 1\n9CT 1"}
+MARKED = {name: f"<{name}>" for name in ("network", "phone", "day", "time", "reference", "choices")}
 
 GSM = {
     **dict.fromkeys(("en", "tl", "ht", "so", "hmn"), ""),
@@ -101,8 +103,17 @@ def longest_day(language: str) -> str:
     return max(said, key=lambda words: (count(words).encoding, count(words).units))
 
 
+@cache
+def longest_time(language: str) -> str:
+    """The dearest time of a day, to the minute."""
+    midnight = datetime(2026, 11, 26, tzinfo=UTC)
+    with i18n.speaking(language):
+        said = [i18n.clock_time(midnight + timedelta(minutes=n), ZoneInfo("UTC")) for n in range(24 * 60)]
+    return max(said, key=lambda words: (count(words).encoding, count(words).units))
+
+
 def text(template: str, language: str) -> str:
-    return i18n.preview(template, language, day=longest_day(language), **NAMES)
+    return i18n.preview(template, language, day=longest_day(language), time=longest_time(language), **NAMES)
 
 
 def marked(template: str, language: str) -> str:
@@ -156,6 +167,21 @@ def test_a_text_keeps_to_its_budget(template: str, language: str) -> None:
     assert count(text(template, language)).segments <= BUDGET[language]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", ABOUT_A_REQUEST)
+def test_a_text_keeps_to_its_budget_with_a_reference_as_well(template: str, language: str) -> None:
+    with_reference = f"{text(template, language)}\n{text('reference', language)}"
+
+    assert count(with_reference).segments <= BUDGET[language]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_reference_is_called_may_be_copied_into_the_answer(language: str) -> None:
+    label = text("reference", language)
+
+    assert references.read(f"{label} 1", {"7KQ": language}, language).meaning == Meaning(Kind.OPTION, 1)
+
+
 @pytest.mark.parametrize("language", TRANSLATED)
 @pytest.mark.parametrize("template", TEXTS)
 def test_a_text_invites_stop_where_the_english_does_and_no_other_word_of_the_provider(
@@ -189,7 +215,8 @@ def test_what_is_not_arabic_stands_on_a_line_of_its_own(template: str) -> None:
     """So that a phone shows it in the right order without marks for the direction."""
     lines = marked(template, "ar").splitlines()
 
-    assert [line for line in lines if re.search("<(network|phone)>", line) and not re.fullmatch(r"<\w+>", line)] == []
+    named = [line for line in lines if re.search("<(network|phone|reference|choices)>", line)]
+    assert [line for line in named if not re.fullmatch(r"<\w+>", line)] == []
     assert [line for line in lines if re.search(r"[0-9]", line[1:]) and not line.isdecimal()] == []
     assert [line for line in lines if "STOP" in line and not line.endswith("STOP")] == []
 
@@ -214,6 +241,12 @@ def test_a_review_is_known_by_its_name_and_day(monkeypatch: pytest.MonkeyPatch, 
 
     assert i18n.review("opted-in", "vi") == Review(by="Nguyễn Thị Hoa", on=date(2026, 12, 1))
     assert i18n.review("opted-out", "vi") is None
+
+
+@pytest.mark.parametrize("template", TEXTS)
+def test_the_catalogs_know_a_text_by_its_english(template: str) -> None:
+    """Also one that names something; or its review would never be found."""
+    assert i18n.english(template) in {message.id for message in entries("vi")}
 
 
 @pytest.mark.parametrize("mark", ["reviewed", "reviewed Hoa", "reviewed 2026-12-01", "reviewed Hoa 2026-13-01"])

@@ -23,7 +23,13 @@ SMS = sorted(path.stem for path in i18n.SMS_TEMPLATES.glob("*.txt"))
 COMPLETE = ("staff", "patient")
 """What has to be whole in Spanish. In another language a text without a translation is not sent, and a person calls."""
 
-LONG = {"network": "Baltimore Cares", "phone": "410-555-0100"}
+LONG = {
+    "network": "Baltimore Cares",
+    "phone": "410-555-0100",
+    "time": "11:30 PM",
+    "reference": "7KQ",
+    "choices": "\n7KQ 1\n4MP 1",
+}
 """What texts name, about as long as it gets."""
 
 TEXTED = ["en", *(extract.language_of(path) for path in CATALOGS if path.stem == "patient")]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from app.jobs import queue
-from app.loop import operations
+from app.loop import silence
 from app.matching import operations as matching
 from app.referrals import queries as referrals
 
@@ -10,7 +10,7 @@ from app.referrals import queries as referrals
 @queue.task(name="loop.watch_clocks", queueing_lock="loop.watch_clocks")
 def watch_clocks(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when they were due
     """Do what has come due: ask a patient, put a silent agency on somebody's list."""
-    operations.fire_due_clocks()
+    silence.fire_due_clocks()
 
 
 @queue.periodic(cron="20 * * * *")

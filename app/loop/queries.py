@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,14 +17,17 @@ from app.db import session
 from app.directory import queries as directory
 from app.i18n import LANGUAGES, Language, sentence
 from app.i18n import gettext as _
-from app.loop import words
-from app.loop.models import Clock
-from app.loop.operations import zone_of
+from app.loop import by_hand, words
+from app.loop.models import Clock, Takeover
+from app.loop.operations import ASKS, zone_of
 from app.loop.story import Next, Step, Teller, Voice
 from app.messaging import queries as messaging
+from app.messaging.delivery import State
 from app.messaging.models import Inbound, Message
+from app.messaging.operations import RELEASABLE
 from app.messaging.queries import Line
 from app.needs.vocabulary import NEEDS
+from app.patients import endings, pauses
 from app.patients import queries as patients
 from app.patients.models import Consent, ConsentKind, Patient
 from app.patients.phones import spoken
@@ -32,15 +35,16 @@ from app.referrals import queries as referrals
 from app.referrals import words as referral_words
 from app.referrals.closing import Barrier, Closure
 from app.referrals.lifecycle import ENDED, NOT_THE_AGENCYS, OPEN, REASONS, Actor, Status, next_steps
-from app.referrals.models import PatientReport
+from app.referrals.models import Appointment, PatientReport, Referral
 from app.referrals.queries import Row
 from app.referrals.words import Standing
 from app.screening import queries as screening
 from app.screening.models import Need, NeedStatus, Screening
 from app.staff.models import StaffMember
-from app.staff.permissions import Action
+from app.staff.permissions import Action, Relation, relation
 from app.staff.queries import names
 from app.worklist import queries as worklist
+from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
 from app.worklist.queries import TEXTS, Card
 
@@ -57,6 +61,38 @@ def live_clocks(referral_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, list[Cl
     ):
         found[waiting.referral_id].append(waiting)
     return found
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try to hear from the patient."""
+
+    way: str
+    """text, call or visit."""
+    at: datetime
+    outcome: str
+    """Of a text how far it got, of a call or a visit what came of it, as codes."""
+
+
+def attempts_made(referral_id: uuid.UUID) -> list[Attempt]:
+    """Every try to hear from the patient about this referral, oldest first: texts that went out, calls and visits."""
+    texts = [Attempt("text", at, state) for at, state in messaging.left_about(referral_id, ASKS)]
+    worked = session.scalars(
+        select(WorkItem).where(
+            WorkItem.referral_id == referral_id, WorkItem.kind == Kind.CALL_INSTEAD, WorkItem.done_by_id.is_not(None)
+        )
+    )
+    calls = [
+        Attempt("visit" if item.detail.get("why") == "look" else "call", item.done_at, item.outcome or "")
+        for item in worked
+        if item.done_at
+    ]
+    return sorted([*texts, *calls], key=lambda one: one.at)
+
+
+def attempts(referral_id: uuid.UUID) -> int:
+    """How often it was tried to hear from the patient about this referral."""
+    return len(attempts_made(referral_id))
 
 
 def _reports(referral_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, list[PatientReport]]:
@@ -145,6 +181,14 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Other:
+    """Another request for the same need, as one is told of it."""
+
+    row: Row
+    standing: Standing
+
+
+@dataclass(frozen=True)
 class ReferralPage:
     row: Row
     need: str
@@ -161,6 +205,13 @@ class ReferralPage:
     """By what it is."""
     wants_next: bool
     """The patient still wants help, and nobody is being asked for it."""
+    instead_of: Other | None
+    """The request that could not help and that this one follows."""
+    followed_by: Other | None
+    together: list[Other]
+    """What was sent at the same time for the same need."""
+    attempts: list[Step]
+    """How it was tried to hear from the patient, oldest first."""
 
 
 def referral_page(staff: StaffMember, referral_id: uuid.UUID) -> ReferralPage | None:
@@ -179,12 +230,34 @@ def referral_page(staff: StaffMember, referral_id: uuid.UUID) -> ReferralPage | 
         patient=story.teller.patient_says(story.reports.get(row.referral.id, [])),
         next=ahead[0] if ahead else None,
         owner=story.teller.people[row.referral.owner_id],
-        life=story.life(row),
+        life=story.teller.life(row, story.reports.get(row.referral.id, []), ahead, _on_the_way(story, row)),
         place=directory.card(row.referral.service_at_location_id),
         work=[card for card in cards if card.item.referral_id == row.referral.id],
         may_be_said={said.what: said for said in _may_be_said(row)},
-        wants_next=row.referral.status in ENDED and row.need.status is NeedStatus.WANTS_HELP,
+        wants_next=row.referral.status in ENDED and row.need.status.waits and row.patient.ended is None,
+        instead_of=_other(story, lambda other: other.id == row.referral.instead_of_id),
+        followed_by=_other(story, lambda other: other.instead_of_id == row.referral.id),
+        together=[
+            Other(other, referrals.standing(other.referral, other.patient))
+            for other in story.rows
+            if row.referral.group_id
+            and other.referral.group_id == row.referral.group_id
+            and other.referral.id != row.referral.id
+        ],
+        attempts=[story.teller.tried(one.way, one.at, one.outcome) for one in attempts_made(row.referral.id)],
     )
+
+
+def _on_the_way(story: _Story, row: Row) -> Iterator[Step]:
+    fired = session.scalars(select(Clock).where(Clock.referral_id == row.referral.id, Clock.outcome == "fired"))
+    held = select(Appointment).where(Appointment.referral_id == row.referral.id)
+    yield from story.teller.on_the_way(row, messaging.conversation(row.patient.id), fired, story.work)
+    yield from story.teller.met(session.scalars(held))
+
+
+def _other(story: _Story, is_it: Callable[[Referral], bool]) -> Other | None:
+    found = next((row for row in story.rows if is_it(row.referral)), None)
+    return Other(found, referrals.standing(found.referral, found.patient)) if found else None
 
 
 ANSWER, RECALL, MISTAKE = "answer", "recall", "mistake"
@@ -237,6 +310,8 @@ class NeedCard:
     newest: Row | None
     life: list[Step]
     """Of the newest referral, in brief."""
+    together: list[tuple[Row, Standing]]
+    """The others that are asked at the same time."""
     earlier: list[tuple[Row, Standing]]
     """What was tried before, newest first."""
     open_to_offers: bool
@@ -261,7 +336,11 @@ class PatientPage:
     """As people read it; empty when there is none."""
     lead: str
     texting: str
-    """no-consent, text-nothing or no-phone; empty when they may be texted."""
+    """ended, no-consent, text-nothing or no-phone; empty when they may be texted."""
+    paused: str
+    """Why and until when they are left alone; empty when they are not."""
+    ended: str
+    """Why nothing is done for them any more, in two or three words; empty while they are ours."""
     agreements: list[Agreement]
     needs: list[NeedCard]
     work: list[Card]
@@ -284,12 +363,21 @@ def patient_page(staff: StaffMember, patient_id: uuid.UUID) -> PatientPage | Non
         phone=spoken(patient.phones[0].number) if patient.phones else "",
         lead=story.teller.people[patient.lead_id],
         texting=patients.reach(patient).why_not or "",
+        paused=_paused(patient),
+        ended=endings.standing(patient.ended) if patient.ended else "",
         agreements=[_agreement(story, kind) for kind in ConsentKind],
         needs=sorted((_need_card(story, need) for need in needs), key=_most_alive_first),
         work=worklist.cards(staff, patient_id=patient.id),
         unfinished=screening.unfinished(patient.id),
         timeline=_timeline(story, needs),
     )
+
+
+def _paused(patient: Patient) -> str:
+    held = patients.pause_of(patient.id)
+    if held is None:
+        return ""
+    return _("%(why)s, until %(day)s", why=sentence(pauses.words(held.why)), day=i18n.day(held.until, zone_of(patient)))
 
 
 def _agreement(story: _Story, kind: ConsentKind) -> Agreement:
@@ -305,10 +393,12 @@ def _need_card(story: _Story, need: Need) -> NeedCard:
     rows = [row for row in story.rows if row.need.id == need.id]
     newest = rows[0] if rows else None
     standing = referrals.standing(newest.referral, newest.patient) if newest else None
-    open_to_offers = need.status in {NeedStatus.IDENTIFIED, NeedStatus.WANTS_HELP}
+    wanted = need.status is NeedStatus.IDENTIFIED or need.status.waits
+    open_to_offers = wanted and story.teller.patient.ended is None
     kind, said = _NEEDS_SAID[need.status]
     if standing and need.status is not NeedStatus.MET:
         kind, said = standing.kind, standing.words
+    others = [(row, referrals.standing(row.referral, row.patient)) for row in rows[1:]]
     return NeedCard(
         need=need,
         label=_(NEEDS[need.kind].label),
@@ -316,7 +406,8 @@ def _need_card(story: _Story, need: Need) -> NeedCard:
         words=said if standing else _(said),
         newest=newest,
         life=[replace(step, text="", quote="") for step in story.life(newest)] if newest else [],
-        earlier=[(row, referrals.standing(row.referral, row.patient)) for row in rows[1:]],
+        together=[one for one in others if one[0].referral.status in OPEN],
+        earlier=[one for one in others if one[0].referral.status not in OPEN],
         open_to_offers=open_to_offers,
     )
 
@@ -369,6 +460,11 @@ class Bubble:
     """How far ours got, in words; of theirs, what has not been understood."""
     kind: str = ""
     understood: str = ""
+    message_id: uuid.UUID | None = None
+    """Of ours, where a person may decide whether it goes."""
+    may_send: bool = False
+    """It is held, and a person may send it anyway."""
+    may_take_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -377,7 +473,11 @@ class ConversationPage:
     language: Language
     phone: str
     texting: str
-    """Why they are not texted; empty when they may be."""
+    """Why they are not texted, as one sentence; empty when they may be."""
+    taken: Takeover | None
+    """Who talks with them now."""
+    taken_by: str
+    until: str
     bubbles: list[Bubble]
     work: list[Card]
     about: list[Row]
@@ -391,12 +491,17 @@ def conversation_page(staff: StaffMember, patient_id: uuid.UUID) -> Conversation
         return None
     lines = messaging.conversation(patient.id)
     answers = _answers(line.id for line in lines if line.direction == "in")
-    teller = Teller(patient, {}, clock.now(), zone_of(patient))
+    taken = by_hand.who_has(patient.id)
+    people = {line.written_by for line in lines} | {taken.staff_id if taken else None}
+    teller = Teller(patient, names(filter(None, people)), clock.now(), zone_of(patient))
     return ConversationPage(
         patient=patient,
         language=LANGUAGES[patient.language],
         phone=spoken(patient.phones[0].number) if patient.phones else "",
-        texting=patients.reach(patient).why_not or "",
+        texting=by_hand.why_not(patient),
+        taken=taken,
+        taken_by=teller.people[taken.staff_id] if taken else "",
+        until=i18n.day(taken.until, teller.zone) if taken else "",
         bubbles=[_bubble(teller, line, answers.get(line.id)) for line in lines],
         work=worklist.cards(staff, *TEXTS, patient_id=patient.id),
         about=[
@@ -405,6 +510,20 @@ def conversation_page(staff: StaffMember, patient_id: uuid.UUID) -> Conversation
             if row.referral.status in OPEN or row.referral.closure in {Closure.OPEN, Closure.DISPUTED}
         ],
     )
+
+
+def names_of(staff: StaffMember, patient: Patient) -> list[str]:
+    """Names that should not stand in a text: the patient's own, and of the organizations that are asked for help."""
+    agencies = (row.organization.name for row in referrals.of_patient(staff, patient.id))
+    return [patient.given_name, patient.family_name, *agencies]
+
+
+def text_for(staff: StaffMember, message_id: uuid.UUID) -> Message | None:
+    """A text of ours about which `staff` may decide: to their own patients, or to a number that nobody knows."""
+    message = messaging.message(message_id)
+    if message is None or relation(staff.role, Action.DECIDE_TEXT) is Relation.NETWORK or message.recipient is None:
+        return message
+    return message if patients.patient_for(staff, message.recipient, Action.DECIDE_TEXT) else None
 
 
 def _answers(inbound_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, PatientReport]:
@@ -428,8 +547,15 @@ def _bubble(teller: Teller, line: Line, answer: PatientReport | None) -> Bubble:
         at=line.at.isoformat(),
     )
     if ours:
-        kind = "needs_you" if line.status in words.FAILED else ""
-        return replace(bubble, state=words.delivery(line.status, line.why), kind=kind)
+        said = words.delivery(line.status, line.why)
+        return replace(
+            bubble,
+            state=f"{teller.people[line.written_by]} · {said}" if line.written_by else said,
+            kind="needs_you" if line.status in words.FAILED else "",
+            message_id=line.id,
+            may_send=line.hold in RELEASABLE,
+            may_take_back=line.status == State.HELD or (line.status == State.QUEUED and line.written_by is not None),
+        )
     if answer:
         return replace(bubble, understood=words.answer(answer.says, answer.barrier))
     if line.status in words.UNDERSTOOD:

@@ -25,7 +25,7 @@ from app.referrals import queries as referrals
 from app.referrals import words as referral_words
 from app.referrals.closing import Closure, Says
 from app.referrals.lifecycle import Actor, Status
-from app.referrals.models import PatientReport, Transition
+from app.referrals.models import Appointment, PatientReport, Transition
 from app.referrals.queries import Row
 from app.screening.models import Need, Screening
 from app.worklist.models import WorkItem
@@ -99,6 +99,9 @@ class Teller:
 
     def past(self, row: Row, reports: Sequence[PatientReport]) -> Iterator[Step]:
         """What happened to a referral so far."""
+        if row.referral.instead_of_id:
+            label = _("%(organization)s is the next place", organization=row.organization.name)
+            yield Step(label, row.referral.created_at, text=_("by %(name)s", name=OURS))
         for transition in row.referral.transitions:
             yield self._taken(row, transition)
         if row.referral.seen_at:
@@ -110,7 +113,7 @@ class Teller:
             yield Step(label, report.at, text=how)
 
     def _taken(self, row: Row, transition: Transition) -> Step:
-        who = self.who(transition.by_id)
+        who = transition.by_name or self.who(transition.by_id)
         told = _("by %(name)s", name=who)
         if transition.said_by is Actor.AGENCY:
             told = _("%(organization)s told %(name)s", organization=row.organization.name, name=who)
@@ -122,17 +125,48 @@ class Teller:
             quote=transition.reason_text or transition.outcome_text or "",
         )
 
-    def life(self, row: Row, reports: Sequence[PatientReport], ahead: Sequence[Next]) -> list[Step]:
-        """The line of life: what was, where it stands, and what is still to come."""
+    def life(
+        self, row: Row, reports: Sequence[PatientReport], ahead: Sequence[Next], also: Iterable[Step] = ()
+    ) -> list[Step]:
+        """The line of life: what was, where it stands, and what is still to come.
+
+        :param also: what else happened on the way; where it stands is said by the last step of the two sides.
+        """
         steps = self.timed(self.past(row, reports))
         closure = row.referral.closure
+        if steps and closure is not Closure.CONFIRMED:
+            steps[-1] = replace(steps[-1], state=_LOOKS[referrals.standing(row.referral, row.patient).kind])
+        steps = sorted([*steps, *self.timed(also)], key=_time)
         if closure is Closure.CONFIRMED:
             return [*steps, Step(_("Both sides agree: the loop is closed"), state="closed")]
-        steps[-1] = replace(steps[-1], state=_LOOKS[referrals.standing(row.referral, row.patient).kind])
         steps += [Step(one.words, state="next") for one in ahead]
         if closure in {Closure.OPEN, Closure.DISPUTED}:
             steps.append(Step(_("Both sides agree: the loop is closed"), state="next"))
         return steps
+
+    def on_the_way(
+        self, row: Row, texts: Iterable[Line], fired: Iterable[Clock], work: Iterable[WorkItem]
+    ) -> Iterator[Step]:
+        """What was tried between the steps of the two sides: texts and how far they got, reminders, calls, meetings."""
+        for line in texts:
+            if line.direction == "out" and line.regarding == row.referral.id and line.at <= self.now:
+                told = self.texted(line)
+                yield replace(told, label=f"{told.label}: {told.text}", text="", quote="", lang="")
+        for clock in fired:
+            if clock.effect == Effect.NUDGE.value and clock.ended_at:
+                yield Step(_("%(organization)s was reminded", organization=row.organization.name), clock.ended_at)
+        for item in work:
+            if item.done_by_id and item.referral_id == row.referral.id:
+                yield self.worked(item)
+
+    def met(self, appointments: Iterable[Appointment]) -> Iterator[Step]:
+        """Appointments: when each was made, and what became of it."""
+        for appointment in appointments:
+            when = self.when(appointment.starts_at)
+            yield Step(_("Appointment made: %(when)s", when=when), appointment.created_at)
+            if appointment.ended_at:
+                said = _(words.BECAME[appointment.became], name=self.patient.given_name)
+                yield Step(said, appointment.ended_at)
 
     def ahead(self, row: Row, work: Iterable[WorkItem], clocks: Sequence[Clock]) -> list[Next]:
         """What people have to do about a referral, and then what happens by itself; the soonest first."""
@@ -165,6 +199,20 @@ class Teller:
             _(words.AGENCY_SAYS[last.new], **_reasons(last)),
             when=self.when(last.at),
             quote=last.reason_text or last.outcome_text or "",
+        )
+
+    def tried(self, way: str, at: datetime, outcome: str) -> Step:
+        """One try to hear from the patient, and what came of it."""
+        came = words.delivery(outcome, None) if way == "text" else _(words.CAME_OF_IT[outcome])
+        failed = outcome in {"not-reached", "undelivered", "failed"}
+        return Step(
+            _(words.TRIED[way]),
+            at,
+            state="ended" if failed else "done",
+            text=came,
+            when=self.when(at),
+            at=at.isoformat(),
+            exact=i18n.exactly(at, self.zone),
         )
 
     def patient_says(self, reports: Sequence[PatientReport]) -> Voice:
@@ -211,7 +259,8 @@ class Teller:
     def worked(self, item: WorkItem) -> Step:
         label = _(words.WORKED[item.kind], name=self.patient.given_name)
         outcome = _(words.CAME_OF_IT[item.outcome or "done"])
-        return Step(f"{label}: {outcome}", item.done_at, text=_("by %(name)s", name=self.who(item.done_by_id)))
+        who = _("by %(name)s", name=self.who(item.done_by_id))
+        return Step(f"{label}: {outcome}", item.done_at, text=who, quote=item.note)
 
 
 def _told_once(reports: Sequence[PatientReport]) -> Iterator[PatientReport]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,16 +13,22 @@ from app.config import settings
 from app.db import session
 from app.errors import DomainError, Invalid, NotFound
 from app.i18n import gettext as _
-from app.loop import queries
+from app.loop import by_hand, queries, words
 from app.loop.operations import zone_of
-from app.loop.queries import ReferralPage, Said, Talk
+from app.loop.queries import ConversationPage, ReferralPage, Said, Talk
+from app.messaging import queries as messaging
 from app.patients import operations as patients
+from app.patients import queries as patient_queries
+from app.patients.models import Patient
+from app.patients.phones import spoken
+from app.referrals import notes
 from app.referrals import operations as referrals
 from app.referrals import schemas as referral_schemas
 from app.referrals.models import Referral
 from app.staff.access import allow, me
 from app.staff.permissions import Action, Role
 from app.worklist import queries as worklist
+from app.worklist.models import WorkItem
 
 bp = Blueprint("loop", __name__)
 
@@ -43,11 +49,17 @@ def patient(patient_id: uuid.UUID) -> str:
 def referral(referral_id: uuid.UUID) -> str | Response:
     """The care team's page of a referral. The agency has one of its own."""
     if me().role is Role.AGENCY:
-        return redirect(url_for("referrals.received", referral_id=referral_id), HTTPStatus.SEE_OTHER)
+        return redirect(url_for("inbox.received", referral_id=referral_id), HTTPStatus.SEE_OTHER)
     page = queries.referral_page(me(), referral_id)
     if page is None:
         raise NotFound(_("There is no such referral, or it is not yours to see."))
-    return render_template("loop/referral.html", page=page)
+    return render_template(
+        "loop/referral.html",
+        page=page,
+        notes=notes.visible(page.row.referral, me()),
+        notes_are_read=notes.is_read(page.row.referral),
+        moment=lambda at: {"when": i18n.ago(at, clock.now()), "at": at.isoformat()},
+    )
 
 
 @bp.get("/referrals/<uuid:referral_id>/write-down/<said>")
@@ -105,15 +117,188 @@ def conversation(patient_id: uuid.UUID) -> str:
         raise NotFound(_("There is no such patient, or not in your team."))
     patients.note_seen(patient_id, by=me())
     session.commit()
-    return render_template("loop/conversation.html", page=page, demo=settings().demo)
+    return render_template("loop/conversation.html", page=page, demo=settings().demo, values={}, errors={})
+
+
+@bp.post("/patients/<uuid:patient_id>/messages/preview")
+@allow(Action.WRITE_TEXT)
+def preview_text(patient_id: uuid.UUID) -> str | Response | tuple[str, int]:
+    """How a text would go out, to look at before it does; `change` goes back to writing with what was typed."""
+    page = _conversation_to_write_in(patient_id)
+    if "change" in request.form:
+        typed = {"body": request.form.get("body", "")}
+        return render_template("loop/conversation.html", page=page, demo=settings().demo, values=typed, errors={})
+    try:
+        draft = by_hand.draft(page.patient, request.form.get("body", ""), queries.names_of(me(), page.patient))
+    except Invalid as invalid:
+        return _cannot_be_sent(page, invalid)
+    except DomainError as refused:
+        flash(refused.sentence, "error")
+        return redirect(url_for(".conversation", patient_id=patient_id), HTTPStatus.SEE_OTHER)
+    goes_out = i18n.when(draft.delay.until, clock.now(), zone_of(page.patient)) if draft.delay else ""
+    return render_template(
+        "loop/preview.html",
+        page=page,
+        draft=draft,
+        later=_(words.NOT_AT_ONCE[draft.delay.why], when=goes_out) if draft.delay else "",
+        cost=f"${draft.counted.segments * settings().price_per_segment:.4f}",
+        key=uuid.uuid4(),
+        mine=page.taken is None or page.taken.staff_id == me().id,
+    )
+
+
+@bp.post("/patients/<uuid:patient_id>/messages")
+@allow(Action.WRITE_TEXT)
+def send_text(patient_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Write the text that was looked at; the same `key` twice writes one."""
+    page = _conversation_to_write_in(patient_id)
+    try:
+        key = uuid.UUID(request.form.get("key", ""))
+    except ValueError:
+        raise NotFound(_("Look at the text once more before it is sent.")) from None
+    try:
+        by_hand.write(page.patient, request.form.get("body", ""), key, by=me())
+    except Invalid as invalid:
+        session.rollback()
+        return _cannot_be_sent(page, invalid)
+    except DomainError as refused:  # somebody was faster, or the patient has just asked for no more texts
+        session.rollback()
+        flash(refused.sentence, "error")
+    else:
+        session.commit()
+        flash(_("Written. It goes out as soon as it may, and answers come to you."), "success")
+    return redirect(url_for(".conversation", patient_id=patient_id), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/patients/<uuid:patient_id>/takeover")
+@allow(Action.WRITE_TEXT)
+def takeover(patient_id: uuid.UUID) -> Response:
+    """Take the conversation over, or with `back` give it back."""
+    page = _conversation_to_write_in(patient_id)
+    try:
+        if "back" in request.form:
+            by_hand.give_back(page.patient, by=me())
+            said = _("Given back. Questions go out by themselves again.")
+        else:
+            by_hand.take_over(page.patient, by=me())
+            said = _("The conversation is yours. Nothing is asked by itself, and answers come to you.")
+    except DomainError as refused:
+        session.rollback()
+        flash(refused.sentence, "error")
+    else:
+        session.commit()
+        flash(said, "success")
+    return redirect(url_for(".conversation", patient_id=patient_id), HTTPStatus.SEE_OTHER)
+
+
+def _conversation_to_write_in(patient_id: uuid.UUID) -> ConversationPage:
+    page = queries.conversation_page(me(), patient_id)
+    if page is None:
+        raise NotFound(_("There is no such patient, or not in your team."))
+    return page
+
+
+def _cannot_be_sent(page: ConversationPage, invalid: Invalid) -> tuple[str, int]:
+    text = render_template(
+        "loop/conversation.html", page=page, demo=settings().demo, values=request.form, errors=invalid.fields
+    )
+    return text, HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@bp.post("/texts/<uuid:message_id>/decision")
+@allow(Action.DECIDE_TEXT)
+def decide(message_id: uuid.UUID) -> Response:
+    """Send a held text anyway, or take back one that waits: `decision` is send or drop. `next` says where to go on."""
+    message = queries.text_for(me(), message_id)
+    decision = request.form.get("decision")
+    if message is None or decision not in {"send", "drop"}:
+        raise NotFound(_("There is no such text, or it is not your team's."))
+    try:
+        by_hand.decide(message, send=decision == "send", by=me())
+    except DomainError as refused:
+        session.rollback()
+        flash(refused.sentence, "error")
+    else:
+        session.commit()
+        flash(_("It goes out now.") if decision == "send" else _("It is not sent."), "success")
+    back = url_for("texting.operations") if me().role is Role.ADMINISTRATOR else url_for(".messages")
+    return redirect(forms.our_page(request.form.get("next", "")) or back, HTTPStatus.SEE_OTHER)
+
+
+@bp.get("/work/<uuid:item_id>/number")
+@allow(Action.HANDLE_MESSAGES)
+def whose_number(item_id: uuid.UUID) -> str:
+    """Whose number it is that a text came from."""
+    return _whose_number_page(*_from_stranger(item_id))
+
+
+@bp.post("/work/<uuid:item_id>/number")
+@allow(Action.HANDLE_MESSAGES)
+def link_number(item_id: uuid.UUID) -> Response | str | tuple[str, int]:
+    """Find the patient, choose one, and say whether they agreed to texts on this number: a step for each `POST`."""
+    item, phone = _from_stranger(item_id)
+    typed = request.form.get("q", "")
+    chosen = _chosen_patient()
+    if chosen is None:
+        found = patient_queries.find(me(), typed) if typed.strip() else []
+        return _whose_number_page(item, phone, found=found, typed=typed, searched=True)
+    agreed = request.form.get("agreed", "")
+    if agreed not in {"yes", "no"}:
+        errors = {"agreed": _("Say whether they agreed.")} if "link" in request.form else {}
+        page = _whose_number_page(item, phone, chosen=chosen, errors=errors)
+        return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
+    by_hand.link(item, chosen, agreed=agreed == "yes", by=me())
+    session.commit()
+    flash(_("Linked. The text stands in the conversation."), "success")
+    return redirect(url_for(".conversation", patient_id=chosen.id), HTTPStatus.SEE_OTHER)
+
+
+def _chosen_patient() -> Patient | None:
+    try:
+        wanted = uuid.UUID(request.form.get("patient", ""))
+    except ValueError:
+        return None
+    return patient_queries.patient_for(me(), wanted, Action.CHANGE_PATIENT)
+
+
+def _from_stranger(item_id: uuid.UUID) -> tuple[WorkItem, str]:
+    item = worklist.item_for(me(), item_id)
+    if item is None or item.done_at:
+        raise NotFound(_("There is no such text, or somebody has taken care of it."))
+    return item, by_hand.stranger(item)
+
+
+def _whose_number_page(  # noqa: PLR0913  what has been said so far
+    item: WorkItem,
+    phone: str,
+    *,
+    found: Sequence[Patient] = (),
+    typed: str = "",
+    searched: bool = False,
+    chosen: Patient | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> str:
+    return render_template(
+        "loop/number.html",
+        item=item,
+        phone=spoken(phone),
+        found=found,
+        values={"q": typed},
+        searched=searched,
+        chosen=chosen,
+        old=spoken(chosen.phones[0].number) if chosen and chosen.phones and chosen.phones[0].number != phone else "",
+        stopped=messaging.is_suppressed(phone),
+        errors=errors or {},
+    )
 
 
 @bp.get("/messages")
 @allow(Action.SEE_MESSAGES)
 def messages() -> str:
-    cards = worklist.cards(me(), *worklist.TEXTS)
+    texts = worklist.Scope(kinds=frozenset(worklist.TEXTS))
+    listing = worklist.listing(me(), texts, forms.page_number(request.args.get("page")))
     talks = [_as_row(talk) for talk in queries.talks(me())]
-    return render_template("loop/messages.html", cards=cards, talks=talks)
+    return render_template("loop/messages.html", listing=listing, talks=talks)
 
 
 def _as_row(talk: Talk) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from app.i18n import gettext as _
 from app.i18n import marked
-from app.loop.clocks import Effect
+from app.loop.clocks import Effect, Unit
 from app.messaging.delivery import State
 from app.referrals import words
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import Status
+from app.referrals.meetings import Became
 from app.worklist.kinds import Kind
 
 STEP = {
@@ -51,6 +52,10 @@ WORK = {
     Kind.READ_TEXT: marked("Read the text of %(name)s %(by)s"),
     Kind.CALL_INSTEAD: marked("Call %(name)s %(by)s"),
     Kind.CALL_AGENCY: marked("Phone %(organization)s %(by)s"),
+    Kind.RESCHEDULE: marked("Find another time for %(name)s %(by)s"),
+    Kind.FIND_RIDE: marked("Find a ride for %(name)s %(by)s"),
+    Kind.ANSWER_NOTE: marked("Read the note of %(organization)s %(by)s"),
+    Kind.CONFIRM_WALK_IN: marked("Ask %(name)s whether help came %(by)s"),
     Kind.URGENT_TEXT: marked("Call %(name)s at once"),
 }
 
@@ -61,9 +66,28 @@ WORKED = {
     Kind.READ_TEXT: marked("Reading a text"),
     Kind.CALL_INSTEAD: marked("Calling %(name)s"),
     Kind.CALL_AGENCY: marked("Phoning the agency"),
+    Kind.RESCHEDULE: marked("Finding another time"),
+    Kind.FIND_RIDE: marked("Finding a ride"),
+    Kind.ANSWER_NOTE: marked("Reading a note"),
+    Kind.CONFIRM_WALK_IN: marked("Asking whether help came"),
     Kind.URGENT_TEXT: marked("Calling %(name)s at once"),
 }
 """The same, looked back on."""
+
+BECAME = {
+    Became.PLANNED: marked("The appointment stands"),
+    Became.ATTENDED: marked("%(name)s came to the appointment"),
+    Became.NO_SHOW: marked("%(name)s did not come to the appointment"),
+    Became.CANCELLED: marked("The appointment was called off"),
+    Became.PASSED: marked("The appointment is over, and nobody has said whether %(name)s came"),
+}
+
+TRIED = {
+    "text": marked("Text"),
+    "call": marked("Call"),
+    "visit": marked("Visit, or a call to the agency"),
+}
+"""Ways of hearing from a patient."""
 
 CAME_OF_IT = {
     "done": marked("done"),
@@ -73,10 +97,59 @@ CAME_OF_IT = {
 
 CLOCK = {
     Effect.CALL_AGENCY: marked("If nothing is heard by %(when)s, %(owner)s is asked to phone %(organization)s"),
-    Effect.OFFER_NEXT: marked("If nothing is heard by %(when)s, %(owner)s is asked to offer the next match"),
+    Effect.SEND: marked("If %(name)s does not mind, it is sent: %(when)s"),
+    Effect.NUDGE: marked("If nothing is heard by %(when)s, %(organization)s is reminded"),
+    Effect.RECALL: marked("If nothing is heard by %(when)s, the next place is asked"),
+    Effect.CHECK: marked("If %(name)s stays silent, %(owner)s is asked to look: %(when)s"),
     Effect.ASK: marked("We ask %(name)s whether help came: %(when)s"),
     Effect.CALL_PATIENT: marked("If %(name)s stays silent, %(owner)s is asked to call: %(when)s"),
+    Effect.BREAK_PROMISE: marked(
+        "If %(organization)s has not contacted %(name)s by %(when)s, %(owner)s is asked to phone them"
+    ),
+    Effect.REMIND: marked("%(name)s is reminded of the appointment: %(when)s"),
     Effect.GIVE_UP_ASKING: marked("If %(name)s stays silent, it ends without an answer: %(when)s"),
+}
+
+CLOCK_ROWS = {
+    "veto-over": marked("A patient who has been told of the next place and does not mind: it is asked after %(wait)s"),
+    "nudge-1": marked("An agency that has not answered is reminded after %(wait)s"),
+    "silent-2": marked("When it still has not answered, the care team is asked to phone it after %(wait)s"),
+    "silent-4": marked("When it still has not answered, it is recalled and the next place is asked after %(wait)s"),
+    "urgent-call": marked("When the need cannot wait, the care team is asked to phone the agency after %(wait)s"),
+    "silent-1": marked("When the need cannot wait, the agency is recalled and the next place is asked after %(wait)s"),
+    "ask-7": marked("After an agency has accepted, the patient is asked whether help came after %(wait)s"),
+    "ask-accepted-21": marked("After an agency has accepted, the patient is asked again after %(wait)s"),
+    "idle-14": marked("When an agency has accepted and says nothing more, the care team phones it after %(wait)s"),
+    "ask-21": marked("While the patient is being served, or was, they are asked again after %(wait)s"),
+    "idle-30": marked("When an agency is serving and says nothing more, the care team phones it after %(wait)s"),
+    "hold-14": marked("When an agency keeps somebody waiting, the care team phones it after %(wait)s"),
+    "ask-served": marked("After an agency says served, the patient is asked whether that is so after %(wait)s"),
+    "ask-again": marked("When the patient has not answered, they are asked once more after %(wait)s"),
+    "call-patient": marked("When the patient has not answered, the care team calls after %(wait)s"),
+    "check-24": marked("When the patient has not answered, the care team visits or asks the agency after %(wait)s"),
+    "give-up": marked("When nobody could reach the patient, it ends without an answer after %(wait)s"),
+}
+"""What the table of clocks says, a sentence for each step."""
+
+_WAITS = {
+    Unit.HOURS: (marked("one hour"), marked("%(n)s hours")),
+    Unit.DAYS: (marked("one day"), marked("%(n)s days")),
+    Unit.BUSINESS_DAYS: (marked("one business day"), marked("%(n)s business days")),
+    Unit.WORKING_HOURS: (marked("one working hour"), marked("%(n)s working hours")),
+}
+
+
+def wait(amount: int, unit: Unit) -> str:
+    """How long that is, in words."""
+    one, many = _WAITS[unit]
+    return _(one) if amount == 1 else _(many, n=amount)
+
+
+UNITS = {
+    Unit.HOURS: marked("hours"),
+    Unit.DAYS: marked("days"),
+    Unit.BUSINESS_DAYS: marked("business days"),
+    Unit.WORKING_HOURS: marked("working hours"),
 }
 
 DELIVERY = {
@@ -104,9 +177,32 @@ WHY = {
     "empty": marked("it is empty"),
     "missing-translation": marked("there is no translation"),
     "loop": marked("a machine seems to answer"),
+    "by-hand": marked("a person took it back"),
+    "paused": marked("they are left alone for a while"),
     "quiet-hours": marked("at night nobody is texted"),
     "daily-cap": marked("they had a text today"),
     "weekly-cap": marked("they had enough texts this week"),
+}
+
+NO_TEXTS = {
+    "ended": marked("%(name)s is no longer cared for here, so nothing is sent."),
+    "no-consent": marked("%(name)s has not agreed to texts, so none are sent."),
+    "text-nothing": marked("%(name)s must not be texted, so nothing is sent."),
+    "no-phone": marked("There is no phone, so nothing can be sent."),
+    "opted-out": marked("This phone asked for no more texts, so nothing is sent until they ask for texts again."),
+    "shared-text-nothing": marked("Somebody who uses the same phone must not be texted, so nothing is sent to it."),
+}
+
+
+def no_texts(why: str, name: str) -> str:
+    """Why somebody is not texted, as one sentence."""
+    return _(NO_TEXTS.get(why, NO_TEXTS["text-nothing"]), name=name)
+
+
+NOT_AT_ONCE = {
+    "quiet-hours": marked("It goes out %(when)s, because at night nobody is texted."),
+    "daily-cap": marked("It goes out %(when)s, because they had a text today."),
+    "weekly-cap": marked("It goes out %(when)s, because they had enough texts this week."),
 }
 
 UNDERSTOOD = {
@@ -123,6 +219,7 @@ UNDERSTOOD = {
     "reaction": marked("reacted to our text"),
     "auto_reply": marked("the phone answered by itself"),
     "repeated": marked("said before"),
+    "which-request": marked("does not say which request it is about"),
 }
 """What was understood from a text that answered no question of ours."""
 

@@ -29,6 +29,8 @@ def as_json(patient: Patient, duplicates: list[uuid.UUID]) -> dict[str, Any]:
             "postal_code": patient.postal_code,
         },
         "consent": {kind.value: queries.has_consent(patient.id, kind) for kind in ConsentKind},
+        "ended": patient.ended,
+        "ended_at": patient.ended_at,
         "possible_duplicates": duplicates,
     }
 

@@ -4,10 +4,13 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, CreatedAt, Id, words
+from app.patients.endings import Ending
+from app.patients.pauses import Why
+from app.patients.traits import SENSITIVE, Trait
 
 
 class ConsentKind(StrEnum):
@@ -17,10 +20,21 @@ class ConsentKind(StrEnum):
     """May send them texts."""
 
 
+NOBODY = "\u2014"
+"""What stands where a name was: a dash."""
+
+
 class Patient(Base):
     __tablename__ = "patient"
     __table_args__ = (
         CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="whole_coordinates"),
+        CheckConstraint("num_nonnulls(ended, ended_at, ended_by_id) IN (0, 3)", name="ended_by_somebody"),
+        CheckConstraint(
+            "ended IS DISTINCT FROM 'deleted' OR ("
+            f"given_name = '{NOBODY}' AND concat(family_name, search_name, line1, city, state, postal_code) = ''"
+            " AND birth_date = make_date(extract(year FROM birth_date)::int, 1, 1) AND latitude IS NULL)",
+            name="deleted_is_nobody",
+        ),
         Index("ix_patient_search_name", "search_name", postgresql_ops={"search_name": "text_pattern_ops"}),
     )
 
@@ -43,6 +57,9 @@ class Patient(Base):
     time_zone: Mapped[str]
     registered_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
     created_at: Mapped[CreatedAt]
+    ended: Mapped[Ending | None] = mapped_column(words(Ending))
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
 
     phones: Mapped[list[PatientPhone]] = relationship(
         order_by="PatientPhone.added_at",
@@ -89,7 +106,13 @@ class Consent(Base):
     """What a patient agreed to or withdrew, in which words. Append-only: the newest row of a kind is what holds."""
 
     __tablename__ = "consent"
-    __table_args__ = (Index("ix_consent_patient_id_kind", "patient_id", "kind", "entry"),)
+    __table_args__ = (
+        CheckConstraint(
+            "organization_ids IS NULL OR (kind = 'share' AND given AND cardinality(organization_ids) > 0)",
+            name="named_organizations_may_be_told",
+        ),
+        Index("ix_consent_patient_id_kind", "patient_id", "kind", "entry"),
+    )
 
     id: Mapped[Id]
     entry: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
@@ -104,6 +127,8 @@ class Consent(Base):
     language: Mapped[str]
     at: Mapped[datetime]
     until: Mapped[datetime | None]
+    organization_ids: Mapped[list[uuid.UUID] | None] = mapped_column(ARRAY(Uuid))
+    """The only organizations that may be told; None when they named none in particular."""
     phone: Mapped[str | None]
     """The number a spoken opt-out or a texted STOP came from, when it matters."""
     recorded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
@@ -120,3 +145,45 @@ class SafeContact(Base):
     note: Mapped[str] = mapped_column(default="")
     changed_at: Mapped[datetime]
     changed_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
+
+
+class PatientTrait(Base):
+    """What a patient told of themselves that services ask for; see `app.patients.traits`. No row: not told."""
+
+    __tablename__ = "patient_trait"
+    __table_args__ = (
+        CheckConstraint(
+            f"holds OR trait NOT IN ({', '.join(repr(trait.value) for trait in sorted(SENSITIVE))})",
+            name="sensitive_only_when_wished",
+        ),
+    )
+
+    patient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    trait: Mapped[Trait] = mapped_column(words(Trait), primary_key=True)
+    holds: Mapped[bool]
+
+
+class Pause(Base):
+    """A patient is left alone until a day; several of a household share a `group_id`. At most one that nobody ended.
+
+    It is over by itself when `until` comes (`app.patients.pauses.holds`); `ended_at` is then written by the next sweep.
+    """
+
+    __tablename__ = "patient_pause"
+    __table_args__ = (
+        CheckConstraint("until > since", name="lasts"),
+        CheckConstraint("ended_by_id IS NULL OR ended_at IS NOT NULL", name="ended_by_somebody"),
+        Index("uq_patient_pause_now", "patient_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    group_id: Mapped[uuid.UUID]
+    why: Mapped[Why] = mapped_column(words(Why, "why"))
+    note: Mapped[str] = mapped_column(default="")
+    since: Mapped[CreatedAt]
+    until: Mapped[datetime]
+    begun_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
+    """Who ended it early; None when its day came."""

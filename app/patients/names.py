@@ -11,6 +11,8 @@ def fold(text: str) -> str:
 
     Marks are dropped only from Latin letters; in other scripts they are vowels.
     """
+    if text.isascii():
+        return re.sub(r"[\W_]+", " ", text.lower().replace("'", "")).strip()
     kept = []
     latin = False
     for char in unicodedata.normalize("NFKD", text.casefold()):

@@ -7,13 +7,21 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre
 from app.forms import AtMost, Text, YesNo
 from app.i18n import LANGUAGES, marked
 from app.patients import phones
+from app.patients.endings import Ending
 from app.patients.models import ConsentKind
 from app.patients.operations import Address, Particulars
+from app.patients.pauses import Why
+from app.patients.traits import GENDERS
 
 NAME = AtMost(120)
 DATE = marked("Enter a birth date as year-month-day, such as 1985-03-27.")
 ZIP = marked("Enter a ZIP code of five digits, such as 21215.")
 LANGUAGE = marked("Choose the language they speak best.")
+ENDING = marked("Say what has happened: choose one.")
+PAUSE = marked("Say why: choose one.")
+UNTIL = marked("Choose the day on which everything goes on.")
+GENDER = marked("Choose one of these, or leave it out.")
+SURE = marked("Check this box to say that you are sure.")
 SPOKEN = "Choose one of these languages: {choices}."
 
 
@@ -139,6 +147,40 @@ class SafeContactIn(Schema):
     note = Text(load_default="", validate=AtMost(500))
 
 
+class TraitsIn(Schema):
+    """What a patient told that services ask for; what they did not tell is left out."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    veteran = YesNo()
+    pregnant = YesNo()
+    children = YesNo()
+    hiv = YesNo()
+    gender = Text(load_default="", validate=validate.OneOf(["", *GENDERS], error=GENDER))
+
+
+class EndingIn(Schema):
+    """Why nothing is to be done for a patient any more; whoever says so has to say it twice."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    how = fields.Enum(
+        Ending, by_value=True, required=True, error_messages=dict.fromkeys(("required", "unknown"), ENDING)
+    )
+    sure = YesNo(required=True, validate=validate.OneOf([True], error=SURE), error_messages={"required": SURE})
+
+
+class PauseIn(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    why = fields.Enum(Why, by_value=True, required=True, error_messages=dict.fromkeys(("required", "unknown"), PAUSE))
+    until = fields.Date(required=True, error_messages=dict.fromkeys(("required", "invalid"), UNTIL))
+    note = Text(load_default="", validate=AtMost(300))
+
+
 class ConsentOut(Schema):
     share = fields.Boolean()
     text = fields.Boolean()
@@ -160,4 +202,6 @@ class PatientOut(Schema):
     phone = fields.String(allow_none=True)
     address = fields.Nested(AddressOut)
     consent = fields.Nested(ConsentOut)
+    ended = fields.Enum(Ending, by_value=True, allow_none=True)
+    ended_at = fields.AwareDateTime(allow_none=True)
     possible_duplicates = fields.List(fields.UUID())

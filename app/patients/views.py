@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
@@ -12,10 +13,13 @@ from werkzeug.wrappers import Response
 from app import clock, forms
 from app.db import session
 from app.errors import Invalid, NotFound
-from app.i18n import LANGUAGES, ago
+from app.i18n import LANGUAGES, ago, day, sentence
 from app.i18n import gettext as _
-from app.patients import operations, phones, queries, schemas
-from app.patients.models import Consent, ConsentKind, Patient
+from app.patients import endings, operations, pauses, phones, queries, schemas
+from app.patients import traits as trait_rules
+from app.patients.endings import Ending
+from app.patients.models import Consent, ConsentKind, Patient, Pause
+from app.patients.traits import ASKED, GENDERS, Trait
 from app.patients.wordings import Wording
 from app.staff.access import allow, me
 from app.staff.permissions import Action
@@ -35,15 +39,22 @@ def find() -> str:
     searched = FOUND in request.args
     ids = [uuid.UUID(hex=found) for found in browser.get(FOUND, [])]
     people = queries.these(me(), ids) if searched else queries.recent(me())
+    paused = queries.pauses_of([patient.id for patient in people])
     return render_template(
-        "patients/find.html", searched=searched, people=[_row(patient) for patient in people], most=queries.MOST_FOUND
+        "patients/find.html",
+        searched=searched,
+        people=[_row(patient, paused.get(patient.id)) for patient in people],
+        most=queries.MOST_FOUND,
     )
 
 
-def _row(patient: Patient) -> dict[str, str]:
+def _row(patient: Patient, paused: Pause | None = None) -> dict[str, str]:
+    let_be = _("Paused: %(until)s", until=sentence(pauses.words(paused.why))) if paused else ""
     return {
         "href": url_for("loop.patient", patient_id=patient.id),
         "title": patient.name,
+        "kind": "waiting",
+        "word": endings.standing(patient.ended) if patient.ended else let_be,
         "sub": _(
             "%(age)s years, born %(born)s · %(language)s · near %(zip)s",
             age=patient.age_on(clock.now().date()),
@@ -61,7 +72,8 @@ def search() -> Response:
     typed = request.form.get("q", "").strip()
     if not typed:
         return redirect(url_for(".find"), HTTPStatus.SEE_OTHER)
-    browser[FOUND] = [patient.id.hex for patient in queries.find(me(), typed)]
+    people = queries.find(me(), typed, ended="ended" in request.form)
+    browser[FOUND] = [patient.id.hex for patient in people]
     return redirect(url_for(".find", found=1), HTTPStatus.SEE_OTHER)
 
 
@@ -162,6 +174,7 @@ def consents(patient_id: uuid.UUID) -> str:
         "patients/consents.html",
         patient=patient,
         held={kind.value: queries.has_consent(patient.id, kind) for kind in ConsentKind},
+        limited=queries.may_tell_only(patient.id) is not None,
         past=[_said(consent) for consent in queries.consents(patient.id)],
         wordings=_wordings(),
     )
@@ -179,14 +192,63 @@ def _said(consent: Consent) -> dict[str, Any]:
 @bp.post("/patients/<uuid:patient_id>/consents")
 @allow(Action.RECORD_CONSENT)
 def record_consent(patient_id: uuid.UUID) -> Response:
-    """Keep what was answered; what was not asked stays as it was. `next` may say where to go on."""
+    """Keep what was answered; what was not asked stays as it was. `next` may say where to go on.
+
+    Who names some organizations and agrees anew still means these.
+    """
     patient = _patient(patient_id, Action.RECORD_CONSENT)
     data = forms.load(schemas.ConsentAnswersIn(), forms.nested(request.form))
     for kind, given in schemas.answers(data).items():
-        operations.record_consent(patient, kind, given=given, how=data["how"], language=patient.language, by=me())
+        operations.record_consent(
+            patient,
+            kind,
+            given=given,
+            how=data["how"],
+            language=patient.language,
+            by=me(),
+            only=queries.may_tell_only(patient.id) if kind is ConsentKind.SHARE else None,
+        )
     session.commit()
     flash(_("Kept."), "success")
     return _to_patient(patient_id)
+
+
+@bp.get("/patients/<uuid:patient_id>/traits")
+@allow(Action.CHANGE_PATIENT)
+def traits(patient_id: uuid.UUID) -> Page:
+    patient = _patient(patient_id, Action.CHANGE_PATIENT)
+    told = queries.traits(patient.id)
+    values: dict[str, Any] = {asked.trait.value: str(told.get(asked.trait, "")).lower() for asked in ASKED}
+    values["gender"] = next((gender.value for gender in GENDERS if told.get(gender)), "")
+    values["hiv"] = told.get(Trait.HIV, False)
+    return _traits_page(patient, values, {})
+
+
+@bp.post("/patients/<uuid:patient_id>/traits")
+@allow(Action.CHANGE_PATIENT)
+def keep_traits(patient_id: uuid.UUID) -> Response | Page:
+    patient = _patient(patient_id, Action.CHANGE_PATIENT)
+    try:
+        data = forms.load(schemas.TraitsIn(), forms.nested(request.form))
+    except Invalid as invalid:
+        return _traits_page(patient, request.form, invalid.fields)
+    gender = data.pop("gender")
+    answers = {Trait(name): holds for name, holds in data.items()}
+    operations.keep_traits(patient, trait_rules.told(answers, gender), by=me())
+    session.commit()
+    flash(_("Kept. Only matching uses it."), "success")
+    return _to_patient(patient_id)
+
+
+def _traits_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
+    page = render_template(
+        "patients/traits.html",
+        patient=patient,
+        asked=[(asked.trait.value, _(asked.question)) for asked in ASKED],
+        values=values,
+        errors=errors,
+    )
+    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @bp.get("/patients/<uuid:patient_id>/safe-contact")
@@ -218,6 +280,109 @@ def set_safe_contact(patient_id: uuid.UUID) -> Response | Page:
 
 def _safe_contact_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
     page = render_template("patients/safe_contact.html", patient=patient, values=values, errors=errors)
+    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
+
+
+@bp.get("/patients/<uuid:patient_id>/ending")
+@allow(Action.END_PATIENT)
+def ending(patient_id: uuid.UUID) -> Page:
+    return _ending_page(_patient(patient_id, Action.END_PATIENT), {}, {})
+
+
+@bp.post("/patients/<uuid:patient_id>/ending")
+@allow(Action.END_PATIENT)
+def end(patient_id: uuid.UUID) -> Response | Page:
+    patient = _patient(patient_id, Action.END_PATIENT)
+    try:
+        data = forms.load(schemas.EndingIn(), forms.nested(request.form))
+    except Invalid as invalid:
+        return _ending_page(patient, request.form, invalid.fields)
+    operations.end(patient.id, data["how"], by=me())
+    session.commit()
+    flash(_("Recorded. Nothing more is sent, and agencies that were asked are told."), "success")
+    return _to_patient(patient_id)
+
+
+@bp.post("/patients/<uuid:patient_id>/ending/mistake")
+@allow(Action.END_PATIENT)
+def take_back_ending(patient_id: uuid.UUID) -> Response:
+    operations.take_back_ending(_patient(patient_id, Action.END_PATIENT).id, by=me())
+    session.commit()
+    flash(_("Taken back. Requests that were cancelled stay cancelled; offer help again."), "success")
+    return _to_patient(patient_id)
+
+
+def _ending_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
+    page = render_template(
+        "patients/ending.html",
+        patient=patient,
+        values=values,
+        errors=errors,
+        choices=endings.choices(patient.ended),
+        standing=endings.standing(patient.ended) if patient.ended else "",
+        when=ago(patient.ended_at, clock.now()) if patient.ended_at else "",
+        may_take_back=patient.ended not in {None, Ending.DELETED},
+    )
+    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
+
+
+# Leaving somebody alone for a while
+
+
+@bp.get("/patients/<uuid:patient_id>/pause")
+@allow(Action.PAUSE_PATIENT)
+def pause(patient_id: uuid.UUID) -> Page:
+    return _pause_page(_patient(patient_id, Action.PAUSE_PATIENT), {}, {})
+
+
+@bp.post("/patients/<uuid:patient_id>/pause")
+@allow(Action.PAUSE_PATIENT)
+def begin_pause(patient_id: uuid.UUID) -> Response | Page:
+    """Leave this patient alone, and those of the household who were chosen with `with`."""
+    patient = _patient(patient_id, Action.PAUSE_PATIENT)
+    chosen = set(request.form.getlist("with"))
+    household = queries.households([patient]).get(patient.id, ())
+    together = [patient, *(member for member in household if str(member.id) in chosen)]
+    try:
+        data = forms.load(schemas.PauseIn(), forms.nested(request.form))
+        operations.pause(together, data["why"], data["until"], by=me(), note=data["note"])
+    except Invalid as invalid:
+        session.rollback()
+        return _pause_page(patient, request.form, invalid.fields)
+    session.commit()
+    flash(_("Nothing is asked until then. It goes on by itself."), "success")
+    return _to_patient(patient_id)
+
+
+@bp.post("/patients/<uuid:patient_id>/pause/end")
+@allow(Action.PAUSE_PATIENT)
+def end_pause(patient_id: uuid.UUID) -> Response:
+    """Go on now: with this patient only, or with `everybody` who was paused together with them."""
+    patient = _patient(patient_id, Action.PAUSE_PATIENT)
+    held = queries.pause_of(patient.id)
+    if held is None:
+        flash(_("It was over already."), "success")
+        return _to_patient(patient_id)
+    operations.resume(held.group_id, by=me(), only=None if "everybody" in request.form else patient.id)
+    session.commit()
+    flash(_("It goes on now."), "success")
+    return _to_patient(patient_id)
+
+
+def _pause_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
+    held = queries.pause_of(patient.id)
+    page = render_template(
+        "patients/pause.html",
+        patient=patient,
+        values=values,
+        errors=errors,
+        choices=pauses.choices(),
+        household=queries.households([patient]).get(patient.id, ()),
+        held=held,
+        held_words=pauses.words(held.why) if held else "",
+        until=day(held.until, ZoneInfo(patient.time_zone)) if held else "",
+        together=queries.paused_with(held) if held else (),
+    )
     return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from app.db import session
+from app.patients import queries as patients
+from app.patients.models import Patient
 from app.referrals import operations, queries, schemas
 from app.referrals.models import Referral, Transition
 from app.screening import queries as screening
@@ -41,7 +43,7 @@ def _step(step: Transition, by: dict[uuid.UUID, str]) -> dict[str, Any]:
         "old": step.old.value,
         "new": step.new.value,
         "at": step.at,
-        "by": by[step.by_id] if step.by_id else "Loopline",
+        "by": by[step.by_id] if step.by_id else step.by_name or "Loopline",
         "actor": step.actor.value,
         "said_by": step.said_by,
         "reason": {"code": step.reason_code, "text": step.reason_text or ""} if step.reason_code else None,
@@ -68,6 +70,23 @@ def send(data: dict[str, Any], need_id: uuid.UUID) -> dict[str, Any]:
     referral = operations.send(need, data["service_at_location_id"], by=me(), note=data["note"] or "")
     session.commit()
     return _shown(referral.id)
+
+
+@bp.route("/patients/<uuid:patient_id>/sharing", methods=["POST"])
+@allow(Action.RECORD_CONSENT)
+@bp.arguments(schemas.SharingIn)
+@bp.response(201, schemas.SharingOut)
+def share(data: dict[str, Any], patient_id: uuid.UUID) -> dict[str, Any]:
+    """Record that the patient agrees to be known: to all organizations chosen together, or to these only.
+
+    Open referrals to others are called back.
+    """
+    patient = patients.patient_for(me(), patient_id, Action.RECORD_CONSENT)
+    if patient is None:
+        raise missing(Patient, patient_id)
+    operations.agree_to_tell(patient, data["organization_ids"], how=data["how"], by=me())
+    session.commit()
+    return {"organization_ids": data["organization_ids"]}
 
 
 @bp.route("/referrals/<uuid:referral_id>")

@@ -61,20 +61,30 @@ def closure(status: Status, says: Says | None, *, asked_out: bool = False) -> Cl
     return Closure.DISPUTED if contradicted else Closure.NOT_SERVED
 
 
-def need_status(referrals: Iterable[tuple[Status, Says | None]]) -> str:
+Voices = tuple[Status, Says | None, str | None]
+"""Of one referral: where it stands, what the patient says, and what came of it as the agency says."""
+
+_PARTLY = "partly-provided"
+_HELPING = frozenset({Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD})
+
+
+def need_status(referrals: Iterable[Voices]) -> str:
     """What the referrals of one wanted need make of it, in the words of NeedStatus.
 
-    A patient who got help has the need met whatever an agency says; “no longer needed” withdraws it; work under way
-    outranks what failed before. With no referral left that counts the patient still wants help, and somebody has to
-    offer the next one: that is why an ended referral alone never makes a need unmet.
+    A patient who got help has the need met whatever an agency says, but for one that says it gave a part of it; “no
+    longer needed” withdraws it; work under way outranks what failed before. A need that somebody says was served and
+    the patient says was not is unmet. Ended otherwise, the patient still wants help, and somebody has to offer the next
+    place: that is why an ended referral alone never makes a need unmet.
     """
-    alive = [(status, says) for status, says in referrals if status is not Status.ENTERED_IN_ERROR]
-    if any(says is Says.GOT_HELP for _, says in alive):
-        return "met"
-    if any(says is Says.NO_LONGER_NEEDED for _, says in alive):
+    alive = [voices for voices in referrals if voices[0] is not Status.ENTERED_IN_ERROR]
+    helped = [outcome for _, says, outcome in alive if says is Says.GOT_HELP]
+    if helped:
+        return "partly-met" if set(helped) == {_PARTLY} else "met"
+    if any(says is Says.NO_LONGER_NEEDED for _, says, _ in alive):
         return "withdrawn"
-    if any(status in {Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD, Status.COMPLETED} for status, _ in alive):
+    served = [says for status, says, _ in alive if status is Status.COMPLETED]
+    if None in served or any(status in _HELPING for status, _, _ in alive):
         return "in-progress"
-    if any(status in {Status.DRAFT, Status.REQUESTED} for status, _ in alive):
+    if any(status in {Status.DRAFT, Status.REQUESTED} for status, _, _ in alive):
         return "planned"
-    return "wants-help"
+    return "unmet" if served else "wants-help"

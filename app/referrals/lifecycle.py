@@ -106,6 +106,15 @@ OUTCOMES: tuple[str, ...] = (
 class Reason:
     code: str
     text: str = ""
+    attempts: int | None = None
+    """How often it was tried to reach the patient, where that is the reason."""
+
+
+FEWEST_ATTEMPTS = 4
+"""“Not reached” may be recorded only after so many ways of reaching the patient were tried."""
+
+NOT_REACHED = frozenset({(Status.FAILED, "cannot-contact")})
+"""What says so for good. A referral that is declined for it has not been begun, and may go to somebody else."""
 
 
 class ImpossibleStep(Exception):
@@ -141,21 +150,30 @@ def reasons_for(new: Status, actor: Actor) -> tuple[str, ...]:
 
 
 def missing_evidence(new: Status, actor: Actor, reason: Reason | None, outcome: Reason | None) -> str | None:
-    """What a step to `new` still lacks: reason, reason-unknown, reason-text, outcome, outcome-unknown, or None.
+    """What a step to `new` still lacks, or None.
+
+    That is one of reason, reason-unknown, reason-text, attempts, attempts-few, outcome, outcome-unknown.
 
     The guide asks for a statusReason on rejected, cancelled, on-hold and failed, and for at least one Task.output on
     completed (requirement refer-10).
     """
-    if new in NEEDS_REASON:
-        if reason is None:
-            return "reason"
-        if reason.code not in reasons_for(new, actor):
-            return "reason-unknown"
-        if reason.code in MUST_EXPLAIN and not reason.text.strip():
-            return "reason-text"
+    if new in NEEDS_REASON and (lacks := _lacks(new, actor, reason)):
+        return lacks
     if new is Status.COMPLETED:
         if outcome is None:
             return "outcome"
         if outcome.code not in OUTCOMES:
             return "outcome-unknown"
+    return None
+
+
+def _lacks(new: Status, actor: Actor, reason: Reason | None) -> str | None:
+    if reason is None:
+        return "reason"
+    if reason.code not in reasons_for(new, actor):
+        return "reason-unknown"
+    if reason.code in MUST_EXPLAIN and not reason.text.strip():
+        return "reason-text"
+    if (new, reason.code) in NOT_REACHED and (reason.attempts or 0) < FEWEST_ATTEMPTS:
+        return "attempts-few" if reason.attempts is not None else "attempts"
     return None

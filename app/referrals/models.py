@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.db import Base, CreatedAt, Id, words
 from app.referrals.closing import Barrier, Closure, Says, closure
 from app.referrals.lifecycle import ENDED, NEEDS_REASON, Actor, Status
+from app.referrals.meetings import Became, Reply, Way
+from app.referrals.promises import Kept
 
 _quoted = ", ".join(f"'{status.value}'" for status in sorted(NEEDS_REASON))
 _ended = ", ".join(f"'{status.value}'" for status in sorted(ENDED))
@@ -34,6 +36,7 @@ class Referral(Base):
             unique=True,
             postgresql_where=text(f"status NOT IN ({_ended})"),
         ),
+        Index("ix_referral_inbox", "organization_id", "status", "sent_at"),
     )
 
     id: Mapped[Id]
@@ -54,6 +57,10 @@ class Referral(Base):
     sent_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"), index=True)
     """The one person who answers for the next silence."""
+    instead_of_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("referral.id"), unique=True)
+    """The referral that could not help and that this one follows by itself; unique, so that it goes on once."""
+    group_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    """Referrals of one need that were sent together: the first to be accepted recalls the others."""
     created_at: Mapped[CreatedAt]
     sent_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
@@ -67,6 +74,12 @@ class Referral(Base):
     patient_said_at: Mapped[datetime | None]
     asked_out_at: Mapped[datetime | None]
     """When the last way of asking the patient was used up."""
+    assigned_to_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"), index=True)
+    """Who at the agency sees to it; None for whoever is first."""
+    agency_read_at: Mapped[datetime | None]
+    """When somebody at the agency last looked at it: what the sender wrote later is new to them."""
+    ride_need_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("need.id"))
+    """The need for transport that this referral has brought to light."""
 
     transitions: Mapped[list[Transition]] = relationship(order_by="Transition.number", viewonly=True)
 
@@ -79,7 +92,10 @@ class Transition(Base):
     """One step of one referral: from, to, who, when, why. Append-only: the database refuses to change or delete it."""
 
     __tablename__ = "transition"
-    __table_args__ = (UniqueConstraint("referral_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("referral_id", "number"),
+        CheckConstraint("by_name IS NULL OR (by_id IS NULL AND actor = 'agency')", name="named_or_known"),
+    )
 
     id: Mapped[Id]
     referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referral.id"))
@@ -90,12 +106,64 @@ class Transition(Base):
     actor: Mapped[Actor] = mapped_column(words(Actor))
     by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
     """Who took the step; None when the platform did."""
+    by_name: Mapped[str | None]
+    """Who took it at the agency without an account, as they call themselves."""
     said_by: Mapped[Actor | None] = mapped_column(words(Actor, "said_by"))
     """Set when the step records what the other side said, for example by phone."""
     reason_code: Mapped[str | None]
     reason_text: Mapped[str | None]
     outcome_code: Mapped[str | None]
     outcome_text: Mapped[str | None]
+    attempts: Mapped[int | None]
+    """How often the agency says that it has tried, where it could not reach the patient."""
+
+
+class Appointment(Base):
+    """When and where an agency sees a patient. Moved, it stays the same; at most one of a referral is ahead."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        CheckConstraint("(became = 'planned') = (ended_at IS NULL)", name="ended_has_time"),
+        CheckConstraint("(reply IS NULL) = (replied_at IS NULL)", name="reply_has_time"),
+        Index("uq_appointment_ahead", "referral_id", unique=True, postgresql_where=text("became = 'planned'")),
+    )
+
+    id: Mapped[Id]
+    referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referral.id"), index=True)
+    starts_at: Mapped[datetime]
+    way: Mapped[Way] = mapped_column(words(Way))
+    place: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(default="")
+    """For the care team and the agency's own calendar; it is never texted."""
+    sequence: Mapped[int] = mapped_column(default=0)
+    """How often it was changed, which calendars go by."""
+    created_at: Mapped[CreatedAt]
+    made_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
+    """None for a contact of the agency without an account."""
+    changed_at: Mapped[CreatedAt]
+    became: Mapped[Became] = mapped_column(words(Became), default=Became.PLANNED)
+    ended_at: Mapped[datetime | None]
+    reply: Mapped[Reply | None] = mapped_column(words(Reply))
+    """To the time as it stands now."""
+    replied_at: Mapped[datetime | None]
+
+
+class Promise(Base):
+    """By when an agency said that it would contact the patient, and whether it did; each promise has a row."""
+
+    __tablename__ = "promise"
+    __table_args__ = (
+        CheckConstraint("(kept IS NULL) = (ended_at IS NULL)", name="ended_has_time"),
+        Index("uq_promise_open", "referral_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referral.id"), index=True)
+    by_day: Mapped[date]
+    """In the agency's own days."""
+    made_at: Mapped[CreatedAt]
+    kept: Mapped[Kept | None] = mapped_column(words(Kept))
+    ended_at: Mapped[datetime | None]
 
 
 class NoneWanted(Base):
@@ -129,3 +197,56 @@ class PatientReport(Base):
     recorded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))
     inbound_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """The text it was read from; unique, so that reading a text twice answers once."""
+
+
+class Note(Base):
+    """What one side wrote about a referral: for itself, or for both. Append-only, and never texted to the patient."""
+
+    __tablename__ = "note"
+    __table_args__ = (
+        CheckConstraint("shared OR NOT (asks OR answers_id IS NOT NULL)", name="asked_aloud"),
+        Index("ix_note_referral_id", "referral_id", "at"),
+    )
+
+    id: Mapped[Id]
+    referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referral.id"))
+    side: Mapped[Actor] = mapped_column(words(Actor))
+    shared: Mapped[bool]
+    """Both sides read it; else only the side that wrote it."""
+    asks: Mapped[bool]
+    """It wants an answer from the other side."""
+    text: Mapped[str]
+    answers_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("note.id"), unique=True)
+    """The question that it answers; unique, so that a question has one answer."""
+    by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
+    at: Mapped[CreatedAt]
+
+
+class WalkIn(Base):
+    """Somebody whom an agency served without a referral.
+
+    Who it was is kept only when exactly one patient fits who agreed that organizations may know of them. The agency is
+    never told whether one does.
+    """
+
+    __tablename__ = "walk_in"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(got_help, answered_at, answered_by_id) IN (0, 3)", name="answered_by_somebody"),
+        CheckConstraint("patient_id IS NOT NULL OR (need_id IS NULL AND got_help IS NULL)", name="of_somebody"),
+        Index("ix_walk_in_organization_id_served_on", "organization_id", "served_on"),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organization.id"))
+    need: Mapped[str]
+    """A code of the needs vocabulary: what they came for."""
+    served_on: Mapped[date]
+    by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("staff_member.id"))
+    at: Mapped[CreatedAt]
+    patient_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
+    need_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("need.id"), index=True)
+    """The patient's need that this may have met."""
+    got_help: Mapped[bool | None]
+    """What the patient says, as the care team heard it."""
+    answered_at: Mapped[datetime | None]
+    answered_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff_member.id"))

@@ -1,23 +1,40 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, exists, false, func, select
+from sqlalchemy import (
+    ARRAY,
+    CompoundSelect,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from app import clock
 from app.db import session
-from app.directory.models import Organization, Service
+from app.directory.models import DirectoryImport, Organization, Service
 from app.matching.records import Record
 from app.patients.models import Patient
 from app.referrals import words
-from app.referrals.closing import Says
+from app.referrals.closing import Says, Voices
 from app.referrals.lifecycle import OPEN, Status
-from app.referrals.models import PatientReport, Referral, Transition
+from app.referrals.models import PatientReport, Referral, Transition, WalkIn
 from app.screening.models import Need
 from app.staff.models import StaffMember
 from app.staff.permissions import Action, Relation, relation
@@ -116,19 +133,112 @@ def open_of_patient(patient_id: uuid.UUID) -> Sequence[Referral]:
     ).all()
 
 
-def voices_of_need(need_id: uuid.UUID) -> list[tuple[Status, Says | None]]:
-    """For each referral of a need: its status and what the patient says of it."""
-    return [
-        (status, says)
-        for status, says in session.execute(
-            select(Referral.status, Referral.patient_says).where(Referral.need_id == need_id)
+def open_with(service_ids: Collection[uuid.UUID]) -> int:
+    """How many referrals are open with these services, whoever may see them."""
+    mine = Referral.service_id == any_(cast(list(service_ids), ARRAY(Uuid)))
+    return session.scalar(select(func.count()).select_from(Referral).where(mine, Referral.status.in_(OPEN))) or 0
+
+
+def no_longer_listed(staff: StaffMember) -> Select[Referral]:
+    """Open referrals of the team's patients with services that their source lists no more; others may have to help."""
+    gone = exists().where(Service.id == Referral.service_id, Service.withdrawn_at.is_not(None))
+    return visible_to(staff, Action.SEE_MATCHES).where(Referral.status.in_(OPEN), gone)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A service that is not listed any more, and how many referrals are open with it; nobody's name."""
+
+    service: str
+    organization: str
+    referrals: int
+
+
+def removed_by(import_id: uuid.UUID, limit: int = 50) -> list[Removed]:
+    """The services that an import found withdrawn and somebody still waits for, those of most people first."""
+    waiting = func.count(Referral.id)
+    rows = session.execute(
+        select(Service.name, Organization.name, waiting)
+        .join(DirectoryImport, DirectoryImport.source == Service.source)
+        .join(Referral, Referral.service_id == Service.id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .where(
+            DirectoryImport.id == import_id,
+            Service.withdrawn_at >= DirectoryImport.started_at,
+            or_(DirectoryImport.ended_at.is_(None), Service.withdrawn_at <= DirectoryImport.ended_at),
+            Referral.status.in_(OPEN),
         )
-    ]
+        .group_by(Service.id, Service.name, Organization.name)
+        .order_by(waiting.desc(), Service.name, Service.id)
+        .limit(limit)
+    )
+    return [Removed(*row) for row in rows]
+
+
+def cancelled_since(patient_id: uuid.UUID, moment: datetime) -> Sequence[Referral]:
+    """What was cancelled for a patient at `moment` or later. For the platform itself."""
+    return session.scalars(
+        select(Referral).where(
+            Referral.patient_id == patient_id, Referral.status == Status.CANCELLED, Referral.ended_at >= moment
+        )
+    ).all()
+
+
+_NEED_ID = bindparam("need_id", type_=Uuid)
+_WALKED_IN: Select[Any, Any, Any] = select(
+    literal(Status.COMPLETED, Referral.status.type), literal(Says.GOT_HELP, Referral.patient_says.type), null()
+).where(exists().where(WalkIn.need_id == _NEED_ID, WalkIn.got_help.is_(True)))
+_VOICES: CompoundSelect[Any, Any, Any] = union_all(
+    select(Referral.status, Referral.patient_says, Referral.outcome_code).where(Referral.need_id == _NEED_ID),
+    _WALKED_IN,
+)
+
+
+def voices_of_need(need_id: uuid.UUID) -> list[Voices]:
+    """For each referral of a need: its status, what the patient says of it, and what the agency says came of it.
+
+    Help that came without a referral, and that the patient has confirmed, speaks as one that has served.
+    """
+    found = session.execute(_VOICES, {"need_id": need_id})
+    return [(status, says, outcome) for status, says, outcome in found]
+
+
+def taken_in(service_id: uuid.UUID, since: datetime) -> int:
+    """How many of a service's places since then are taken: asked for or accepted, and not given back."""
+    return session.scalar(_taken([service_id], since).with_only_columns(func.count())) or 0
+
+
+def taken_lately(service_ids: Iterable[uuid.UUID], since: datetime) -> Sequence[tuple[uuid.UUID, datetime]]:
+    """For each place taken since then at any of these services: which, and when, asked for or accepted."""
+    last = func.greatest(Referral.sent_at, Referral.accepted_at)
+    places = session.execute(_taken(service_ids, since).with_only_columns(Referral.service_id, last))
+    return [(service_id, at) for service_id, at in places]
+
+
+def _taken(service_ids: Iterable[uuid.UUID], since: datetime) -> Select[Referral]:
+    given_back = (Status.REJECTED, Status.CANCELLED, Status.FAILED, *NEVER_SENT)
+    return select(Referral).where(
+        Referral.service_id.in_(list(service_ids)),
+        Referral.status.not_in(given_back),
+        or_(Referral.sent_at >= since, Referral.accepted_at >= since),
+    )
 
 
 def services_tried(need_id: uuid.UUID) -> list[Referral]:
     """Every referral of this need so far, oldest first: what has been tried is not offered again unasked."""
     return list(session.scalars(select(Referral).where(Referral.need_id == need_id).order_by(Referral.created_at)))
+
+
+def group(group_id: uuid.UUID) -> Sequence[Referral]:
+    """The referrals of one need that were sent together, oldest first."""
+    return session.scalars(
+        select(Referral).where(Referral.group_id == group_id).order_by(Referral.created_at, Referral.id)
+    ).all()
+
+
+def successor(referral_id: uuid.UUID) -> Referral | None:
+    """The referral that followed this one by itself."""
+    return session.scalar(select(Referral).where(Referral.instead_of_id == referral_id))
 
 
 def reports(referral_id: uuid.UUID) -> Sequence[PatientReport]:

@@ -9,10 +9,14 @@ from app.forms import AtMost, Text
 from app.i18n import marked
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import Actor, Reason, Status
+from app.referrals.meetings import Way
 
 TEXT = AtMost(2000)
 ONE_OF = "Choose one of these: {choices}."
 WHICH_SERVICE = "Say which service: service_at_location_id of one of the matches."
+WHICH_ORGANIZATION = "This is not an id; take organization_id of one of the matches."
+MOST_NAMED = 50
+HOW_OFTEN = marked("Enter a number, such as 4.")
 SAID_BY = "Send “agency” when the agency told you, or leave this out."
 
 
@@ -31,6 +35,47 @@ class ReferralIn(Schema):
     note = Text(load_default="", allow_none=True, validate=TEXT)
 
 
+class SharingIn(Schema):
+    """Which organizations may be told."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    organization_ids = fields.List(
+        fields.UUID(error_messages={"invalid_uuid": WHICH_ORGANIZATION}),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(1, MOST_NAMED, error=f"Name 1 to {MOST_NAMED} organizations, or send null for all."),
+        metadata={"description": "The only ones; null is all that are chosen together."},
+        error_messages=dict.fromkeys(("required", "invalid"), "Send a list of ids, or null for all."),
+    )
+    how = Text(load_default="api", validate=validate.OneOf(["spoken", "written", "api"], error=ONE_OF))
+
+
+class SharingOut(Schema):
+    organization_ids = fields.List(fields.UUID(), allow_none=True)
+
+
+class SharingFormIn(Schema):
+    """The same from a page."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    whom = Text(load_default="all", validate=validate.OneOf(["all", "some"], error=ONE_OF))
+    named = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=MOST_NAMED))
+    q = Text(load_default="", validate=AtMost(120))
+    how = Text(load_default="spoken", validate=validate.OneOf(["spoken", "written"], error=ONE_OF))
+
+
+class TogetherIn(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    together = fields.List(fields.UUID(error_messages={"invalid_uuid": WHICH_SERVICE}), required=True)
+    note = Text(load_default="", validate=TEXT)
+
+
 class ReasonIn(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -44,9 +89,52 @@ class ReasonIn(Schema):
     )
     text = Text(load_default="", allow_none=True, validate=TEXT)
 
+    attempts = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(min=0, max=99, error=HOW_OFTEN),
+        error_messages={"invalid": HOW_OFTEN},
+    )
+
     @post_load
     def made(self, data: dict[str, Any], **_: object) -> Reason:
-        return Reason(data["code"], data["text"] or "")
+        return Reason(data["code"], data["text"] or "", data["attempts"])
+
+
+class AppointmentIn(Schema):
+    """When and where an agency sees somebody. The time is that of the clock at the place."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    day = fields.Date(
+        required=True, error_messages=dict.fromkeys(("required", "null", "invalid"), marked("Choose the day."))
+    )
+    time = fields.Time(
+        required=True,
+        error_messages=dict.fromkeys(("required", "null", "invalid"), marked("Enter the time, such as 14:30.")),
+    )
+    way = fields.Enum(
+        Way,
+        by_value=True,
+        required=True,
+        error_messages=dict.fromkeys(
+            ("required", "null", "unknown"), marked("Say whether they come, or you call them.")
+        ),
+    )
+    place = Text(load_default="", allow_none=True, validate=AtMost(200))
+    note = Text(load_default="", allow_none=True, validate=TEXT)
+
+
+class PromiseIn(Schema):
+    """By when an agency will contact the patient."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    promised_by = fields.Date(
+        required=True, error_messages=dict.fromkeys(("required", "null", "invalid"), marked("Choose the day."))
+    )
 
 
 class TransitionIn(Schema):
@@ -133,10 +221,12 @@ def step_of(form: Mapping[str, str]) -> dict[str, Any]:
     for name in ("reason", "outcome"):
         if code := form.get(f"{name}_code"):
             data[name] = {"code": code, "text": form.get(f"{name}_text", "")}
+    if "reason" in data and form.get("attempts", "").strip():
+        data["reason"]["attempts"] = form["attempts"].strip()
     return data
 
 
 def boxes_of(fields: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with a step, under the names that its form's boxes have."""
-    boxes = {"reason": "reason_code", "outcome": "outcome_code"}
+    boxes = {"reason": "reason_code", "outcome": "outcome_code", "reason.attempts": "attempts"}
     return {boxes.get(field, field.replace(".", "_")): sentence for field, sentence in fields.items()}

@@ -147,6 +147,21 @@ def barrier(code: Barrier) -> str:
     return _(BARRIER[code])
 
 
+def agency_quoted(status_now: Status, code: str | None, text: str | None) -> str:
+    """The agency's last word, with what it added in its own words: “served: they got part of it (one box)”.
+
+    :param code: the outcome of what it served, or its reason.
+    """
+    said = outcome(code) if code in OUTCOME and status_now is Status.COMPLETED else reason(code) if code else ""
+    words = ": ".join(filter(None, (status(status_now), said)))
+    return f"{words} ({text})" if text else words
+
+
+def patient_quoted(said: Says | None, behind: Barrier | None) -> str:
+    """What the patient says and why: “not yet: nobody answered”."""
+    return ": ".join(filter(None, (says(said) if said else "", barrier(behind) if behind else "")))
+
+
 def none_wanted(code: str) -> str:
     return _(NONE_WANTED[code])
 

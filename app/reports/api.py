@@ -4,8 +4,9 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
+from app.referrals.promises import Kept
 from app.reports import queries, schemas
-from app.reports.measures import LOOPS_CLOSED, PATIENT_CONFIRMED, SENT
+from app.reports.measures import LOOPS_CLOSED, OF_ENDED, PATIENT_CONFIRMED, REFERRALS_ENDED, SENT
 from app.reports.queries import Dimension, Tally
 from app.staff.access import allow, me
 from app.staff.permissions import Action
@@ -14,7 +15,8 @@ bp = Blueprint("api_reports", __name__, url_prefix="/api/v1/reports", descriptio
 
 
 def _counts(tally: Tally) -> dict[str, int]:
-    return {measure.code: tally[measure] for measure in (SENT, LOOPS_CLOSED, PATIENT_CONFIRMED)}
+    shown = (SENT, REFERRALS_ENDED, LOOPS_CLOSED, PATIENT_CONFIRMED, *OF_ENDED.values())
+    return {measure.code: tally[measure] for measure in shown}
 
 
 def _by(dimension: Dimension) -> list[dict[str, Any]]:
@@ -27,8 +29,11 @@ def _by(dimension: Dimension) -> list[dict[str, Any]]:
 @bp.response(200, schemas.LoopReportOut)
 def loop() -> dict[str, Any]:
     """The loop in numbers: of the caller's team, or of the network for an administrator."""
+    promises = queries.promises(me())
     return {
         **_counts(queries.tally(me())),
+        "promises_due": promises.total(),
+        "promises_kept": promises[Kept.KEPT],
         "needs_met": queries.needs_met(me()),
         "by_language": _by(Dimension.LANGUAGE),
         "by_need": _by(Dimension.NEED),

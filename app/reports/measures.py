@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 
 from app.i18n import marked
 from app.referrals.closing import Closure, Says, closure
-from app.referrals.lifecycle import Status
+from app.referrals.lifecycle import ENDED, Status
+from app.referrals.promises import Kept
+from app.reports.stays import Judged
 
 Subject = TypeVar("Subject")
 
@@ -92,6 +94,42 @@ PATIENT_CONFIRMED = Measure(
     marked("The patient says that help came: by text, by phone or in person."),
     _got_help,
 )
+
+
+def _ended(it: State) -> bool:
+    return _sent(it) and it.status in ENDED
+
+
+REFERRALS_ENDED = Measure(
+    "referrals_ended",
+    marked("Ended"),
+    marked("Served, declined, not served or recalled: the agency has nothing more to do."),
+    _ended,
+)
+
+
+def _of_ended(measure: Measure[State], label: str) -> Measure[State]:
+    return Measure(
+        f"{measure.code}_of_ended",
+        label,
+        measure.sentence,
+        lambda it: measure.counts(it) and _ended(it),
+        REFERRALS_ENDED,
+    )
+
+
+OF_ENDED = {
+    LOOPS_CLOSED.code: _of_ended(LOOPS_CLOSED, marked("Loops closed, of those that have ended")),
+    PATIENT_CONFIRMED.code: _of_ended(PATIENT_CONFIRMED, marked("Got help, of those that have ended")),
+}
+"""The two that matter over those that have ended, by the code of each: the second denominator, beside all sent."""
+
+PROMISES_KEPT: Measure[Kept] = Measure(
+    "promises_kept",
+    marked("Promises kept"),
+    marked("The agency contacted the patient by the day it had named, of all promises whose day has come."),
+    lambda kept: kept is Kept.KEPT,
+)
 NEEDS_MET: Measure[str] = Measure(
     "needs_met",
     marked("Needs met"),
@@ -121,4 +159,41 @@ LEAKS = (
 )
 """What is lost between one step of the funnel and the next."""
 
-OF_REFERRALS = {measure.code: measure for measure in (*FUNNEL, PATIENT_CONFIRMED, *LEAKS)}
+OF_REFERRALS = {
+    measure.code: measure for measure in (*FUNNEL, PATIENT_CONFIRMED, *LEAKS, REFERRALS_ENDED, *OF_ENDED.values())
+}
+
+
+# Whether anybody was left waiting
+
+AWAITED = Measure[Judged](
+    "answers_awaited",
+    marked("Answers that were due"),
+    marked("Requests whose fourth business day is over, but for those that nobody needed any more."),
+    lambda it: it.due,
+)
+ANSWERED_OR_REROUTED = Measure[Judged](
+    "answered_or_rerouted_by_day_4",
+    marked("Answered or passed on by day 4"),
+    marked("By the end of the fourth business day the agency has answered, or the next place is asked instead."),
+    lambda it: it.due and it.in_time,
+    AWAITED,
+)
+SILENCES = Measure[Judged](
+    "silences",
+    marked("Silences"),
+    marked("An agency or a patient has said nothing for as long as the clocks allow."),
+    lambda it: it.silent,
+)
+SILENCE_TO_PERSON = Measure[Judged](
+    "silence_to_person",
+    marked("Silence that became a task"),
+    marked("When somebody stayed silent, it was on a person's list."),
+    lambda it: it.silent and it.seen_to,
+    SILENCES,
+)
+LEFT_WAITING = (ANSWERED_OR_REROUTED, SILENCE_TO_PERSON)
+"""Whether silence is noticed in time; `app.reports.waiting` reads what they are counted over."""
+
+ORPHANS_LABEL = marked("Forgotten")
+ORPHANS_SENTENCE = marked("Open requests for which nothing will ever come due. There must be none.")

@@ -14,7 +14,8 @@ from app.directory.models import Organization, Service
 from app.patients.models import Patient
 from app.referrals.closing import Says
 from app.referrals.lifecycle import Status
-from app.referrals.models import Referral
+from app.referrals.models import Promise, Referral
+from app.referrals.promises import COUNTED, Kept
 from app.referrals.queries import Row, visible_to
 from app.reports import measures
 from app.reports.measures import Measure, State
@@ -154,6 +155,17 @@ def needs_met(staff: StaffMember) -> int:
         .group_by(Need.id)
     )
     return sum(measures.NEEDS_MET.counts(status.value) for status in statuses)
+
+
+def promises(staff: StaffMember) -> Counter[Kept]:
+    """What became of the promises whose day has come, or that were kept before it."""
+    rows = session.execute(
+        _of(select(Promise.kept, func.count()), staff, Action.SEE_NUMBERS, EVERYTHING)
+        .join(Promise, Promise.referral_id == Referral.id)
+        .where(counted_by(measures.SENT), Promise.kept.in_(COUNTED))
+        .group_by(Promise.kept)
+    )
+    return Counter({kept: n for kept, n in rows if kept})
 
 
 def first_sent(staff: StaffMember) -> datetime | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from app.reports.measures import LOOPS_CLOSED, OF_REFERRALS, PATIENT_CONFIRMED
@@ -7,8 +9,11 @@ from app.reports.measures import LOOPS_CLOSED, OF_REFERRALS, PATIENT_CONFIRMED
 
 class CountsOut(Schema):
     referrals_sent = fields.Integer()
+    referrals_ended = fields.Integer()
     loops_closed = fields.Integer()
     patient_confirmed = fields.Integer()
+    loops_closed_of_ended = fields.Integer()
+    patient_confirmed_of_ended = fields.Integer()
 
 
 class ByLanguageOut(CountsOut):
@@ -21,6 +26,8 @@ class ByNeedOut(CountsOut):
 
 class LoopReportOut(CountsOut):
     needs_met = fields.Integer()
+    promises_due = fields.Integer()
+    promises_kept = fields.Integer()
     by_language = fields.List(fields.Nested(ByLanguageOut))
     by_need = fields.List(fields.Nested(ByNeedOut))
 
@@ -48,3 +55,13 @@ class BehindIn(Schema):
     agency = fields.UUID(load_default=None)
     week = fields.Date(load_default=None)
     page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
+
+
+class PeriodIn(Schema):
+    """From which day to which, both included."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    first = fields.Date(load_default=None, validate=validate.Range(min=date(2000, 1, 1), max=date(2999, 12, 31)))
+    last = fields.Date(load_default=None, validate=validate.Range(min=date(2000, 1, 1), max=date(2999, 12, 31)))

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,25 +10,33 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from flask import Blueprint, render_template, request, url_for
+from babel.dates import format_date, format_timedelta
+from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 
 from app import clock, forms
+from app.db import session
 from app.directory.languages import name_of
+from app.directory.queries import UNPLACED
 from app.errors import Invalid, NotFound
 from app.i18n import day, language, ngettext, when
 from app.i18n import gettext as _
 from app.needs.vocabulary import NEEDS
 from app.referrals import words
-from app.referrals.queries import Row
-from app.reports import measures, queries, schemas, small_cells
+from app.referrals.queries import Row, visible_to
+from app.reports import ledger, measures, own, queries, schemas, small_cells
 from app.reports.measures import Measure, State
+from app.reports.own import Period
 from app.reports.queries import EVERYTHING, Dimension, Slice, Tally
+from app.reports.waiting import Waiting, waiting
+from app.staff import queries as staff
 from app.staff.access import allow, me
 from app.staff.permissions import Action, may
 
 bp = Blueprint("reports", __name__)
 
 WEEKS_SHOWN = 12
+WAITING_SINCE = timedelta(days=90)
+"""How far back it is looked whether anybody was left waiting."""
 ROWS_SHOWN = 12
 """Of one table at once; the others open on tap."""
 
@@ -65,6 +74,9 @@ def numbers() -> str:
         since=day(first) if first else "",
         bigs=[_big(measure, tally) for measure in (measures.LOOPS_CLOSED, measures.PATIENT_CONFIRMED)],
         needs_met=queries.needs_met(me()),
+        promises=queries.promises(me()),
+        promises_measure=measures.PROMISES_KEPT,
+        left_waiting=_left_waiting(waiting(visible_to(me(), Action.SEE_NUMBERS), clock.now() - WAITING_SINCE)),
         needs_measure=measures.NEEDS_MET,
         funnel=_funnel(tally),
         measure=shown,
@@ -124,7 +136,41 @@ def _href(measure: Measure[State], **part: object) -> str:
 
 
 def _big(measure: Measure[State], tally: Tally) -> dict[str, Any]:
-    return {"measure": measure, "value": tally[measure], "of": tally[measures.SENT], "href": _href(measure)}
+    of_ended = measures.OF_ENDED[measure.code]
+    return {
+        "measure": measure,
+        "value": tally[measure],
+        "of": tally[measures.SENT],
+        "href": _href(measure),
+        "ended": _of_ended_in_words(tally[of_ended], tally[measures.REFERRALS_ENDED]),
+    }
+
+
+def _left_waiting(found: Waiting) -> list[dict[str, Any]]:
+    """The numbers that say whether silence is noticed, as the simulation counts them too."""
+    shares = [
+        {
+            "label": _(measure.label),
+            "sentence": _(measure.sentence),
+            "value": found.count(measure),
+            "of": found.count(measure.over) if measure.over else 0,
+        }
+        for measure in measures.LEFT_WAITING
+    ]
+    forgotten = {
+        "label": _(measures.ORPHANS_LABEL),
+        "sentence": _(measures.ORPHANS_SENTENCE),
+        "value": found.orphans,
+        "of": found.open,
+    }
+    return [*shares, forgotten]
+
+
+def _of_ended_in_words(count: int | None, ended: int | None) -> str:
+    """The second denominator; empty where nothing has ended, or so little that somebody could be recognized."""
+    if not ended or count is None:
+        return ""
+    return _("%(n)s of the %(of)s that have ended", n=count, of=ended)
 
 
 def _funnel(tally: Tally) -> list[dict[str, Any]]:
@@ -179,17 +225,48 @@ def _bars(dimension: Dimension, measure: Measure[State], part: Slice) -> list[Ba
     labels = _labels(dimension, keys)
     counted = [_Counted(labels[key], tallies.get(key, NOTHING), {dimension.value: key}) for key in keys]
     if _sees_names():
-        return [Bar(row.label, row.tally[measure], row.tally[over], _link(measure, over, part, row)) for row in counted]
+        return [
+            Bar(
+                row.label,
+                row.tally[measure],
+                row.tally[over],
+                _link(measure, over, part, row),
+                _of_ended(measure, row.tally[measures.REFERRALS_ENDED], row.tally),
+            )
+            for row in counted
+        ]
     if dimension is not Dimension.WEEK:
         counted = _with_others(counted, over)
     ofs = small_cells.hide([row.tally[over] for row in counted])
     values = small_cells.hide(
         [row.tally[measure] for row in counted], [place for place, of in enumerate(ofs) if of is None]
     )
+    too_small = [place for place, value in enumerate(values) if value is None]
+    ended = small_cells.hide([row.tally[measures.REFERRALS_ENDED] for row in counted], too_small)
     return [
-        Bar(row.label, value, of, _link(measure, over, part, row) if of else "")
-        for row, value, of in zip(counted, values, ofs, strict=True)
+        Bar(
+            row.label,
+            value,
+            of,
+            _link(measure, over, part, row) if of else "",
+            _of_ended(measure, of_ended if value else None, row.tally),
+        )
+        for row, value, of, of_ended in zip(counted, values, ofs, ended, strict=True)
     ]
+
+
+def _of_ended(measure: Measure[State], ended: int | None, tally: Tally) -> str:
+    """The second denominator of one bar; empty for a measure that has none.
+
+    Who got help while it is still open could be told from the difference, so a small one is not shown either.
+    """
+    of_ended = measures.OF_ENDED.get(measure.code)
+    if of_ended is None:
+        return ""
+    count = tally[of_ended]
+    if not _sees_names() and small_cells.hide([count, tally[measure] - count]) != [count, tally[measure] - count]:
+        return ""
+    return _of_ended_in_words(count, ended)
 
 
 @dataclass(frozen=True)
@@ -285,3 +362,110 @@ def _pager(measure: Measure[State], part: Slice, page: int, count: int) -> dict[
         "previous_href": _href(measure, **_given(part), page=page - 1) if page > 1 else "",
         "next_href": _href(measure, **_given(part), page=page + 1) if last < count else "",
     }
+
+
+# An organization's own
+
+
+@bp.get("/numbers/ours")
+@allow(Action.SEE_OWN_NUMBERS)
+def ours() -> str:
+    """What an organization can show to those who pay for it."""
+    period = _period()
+    found = own.report(me(), period)
+    hidden = small_cells.SMALLEST_SHOWN
+    return render_template(
+        "reports/ours.html",
+        organization=own.name_of(me()),
+        period={"first": period.first.isoformat(), "last": period.last.isoformat()},
+        days=[format_date(at, "long", locale=Locale(language())) for at in (period.first, period.last)],
+        report=found,
+        shown=_shown(found),
+        by_need=_by_need(found.by_need),
+        walk_ins=_walk_ins(found.walk_ins),
+        median=format_timedelta(found.median_answer, locale=Locale(language()))
+        if found.median_answer is not None and found.answered >= hidden
+        else "",
+        columns=[(name, _(says)) for name, says in ledger.COLUMNS.items()],
+        smallest=hidden,
+    )
+
+
+@bp.get("/numbers/ours.csv")
+@allow(Action.SEE_OWN_NUMBERS)
+def our_table() -> Response:
+    """The same as a table, a row for each referral, written while it is read."""
+    period = _period()
+    own.note_export(me(), period)
+    session.commit()
+    response = Response(stream_with_context(ledger.written(_rows(me().id, period))), mimetype="text/csv")
+    name = f"referrals-{period.first.isoformat()}-{period.last.isoformat()}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _rows(staff_id: uuid.UUID, period: Period) -> Iterator[list[str]]:
+    """The table of somebody's organization.
+
+    It is written when the session of the request has ended, so whoever asks is looked up once more.
+    """
+    asking = staff.staff_by_id(staff_id)
+    if asking is not None:
+        yield from (ledger.row(entry, UNPLACED) for entry in own.entries(asking, period))
+
+
+def _period() -> Period:
+    """The days that were asked for; this year until today when none were.
+
+    :raises NotFound: no days, or the last before the first.
+    """
+    today = clock.now().astimezone(UNPLACED).date()
+    asked = _asked(schemas.PeriodIn())
+    first, last = asked["first"] or today.replace(month=1, day=1), asked["last"] or today
+    if first > last:
+        raise NotFound(_("The first day has to come before the last."))
+    return Period(first, last)
+
+
+def _shown(report: own.Report) -> dict[str, int | None]:
+    """The totals, those that are too small left out."""
+    total = report.total
+    counted = {
+        "sent": total.sent,
+        "people": report.people,
+        "accepted": total.accepted,
+        "served": total.served,
+        "people_served": report.people_served,
+        "confirmed": total.confirmed,
+        "closed": total.closed,
+    }
+    return dict(zip(counted, small_cells.hide(list(counted.values())), strict=True))
+
+
+def _by_need(counts: Mapping[str, own.Count]) -> list[dict[str, Any]]:
+    """A row for each need, most sent first, the small ones together."""
+    needs = sorted(counts, key=lambda need: (-counts[need].sent, need))
+    lumped = set(small_cells.lump([counts[need].sent for need in needs]))
+    rows = [(_label(Dimension.NEED, need), counts[need]) for place, need in enumerate(needs) if place not in lumped]
+    if lumped:
+        together = sum((counts[needs[place]] for place in lumped), own.Count())
+        rows.append((ngettext("%(n)s other", "%(n)s others", len(lumped)), together))
+    sent = small_cells.hide([count.sent for _name, count in rows])
+    unknown = [place for place, n in enumerate(sent) if n is None]
+    served = small_cells.hide([count.served for _name, count in rows], unknown)
+    confirmed = small_cells.hide([count.confirmed for _name, count in rows], unknown)
+    return [
+        {"label": name, "sent": sent[place], "served": served[place], "confirmed": confirmed[place]}
+        for place, (name, _count) in enumerate(rows)
+    ]
+
+
+def _walk_ins(counts: Mapping[str, int]) -> list[tuple[str, int | None]]:
+    needs = sorted(counts, key=lambda need: (-counts[need], need))
+    return list(
+        zip(
+            [_label(Dimension.NEED, need) for need in needs],
+            small_cells.hide([counts[need] for need in needs]),
+            strict=True,
+        )
+    )

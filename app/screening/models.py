@@ -22,6 +22,11 @@ class NeedStatus(StrEnum):
     UNMET = "unmet"
     WITHDRAWN = "withdrawn"
 
+    @property
+    def waits(self) -> bool:
+        """Whether the patient wants help and nobody is being asked for it."""
+        return self in {NeedStatus.WANTS_HELP, NeedStatus.UNMET}
+
 
 class Screening(Base):
     """One conversation along one instrument. Every answer is kept the moment it is given."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from app import clock
 from app.audit import operations as audit
@@ -11,6 +11,7 @@ from app.db import session
 from app.errors import DomainError, Invalid
 from app.events import NeedsFound, publish
 from app.i18n import gettext as _
+from app.patients import operations as patients
 from app.patients.models import Patient
 from app.screening import instruments, scoring
 from app.screening.instruments import LIBRARY, Edition, Instrument
@@ -18,7 +19,13 @@ from app.screening.models import Need, NeedStatus, Screening
 from app.screening.scoring import FoundNeed, Given
 from app.staff.models import StaffMember
 
-LIVE = (NeedStatus.IDENTIFIED, NeedStatus.WANTS_HELP, NeedStatus.PLANNED, NeedStatus.IN_PROGRESS)
+LIVE = (
+    NeedStatus.IDENTIFIED,
+    NeedStatus.WANTS_HELP,
+    NeedStatus.PLANNED,
+    NeedStatus.IN_PROGRESS,
+    NeedStatus.UNMET,
+)
 
 
 def instrument_of(screening: Screening) -> Instrument:
@@ -30,7 +37,9 @@ def start(patient: Patient, instrument_code: str, language: str, *, by: StaffMem
     """Begin a conversation along the instrument's newest version.
 
     :raises Invalid: no such instrument, or it is not there in this language.
+    :raises DomainError: the patient has died, moved away or been deleted.
     """
+    patients.present(patient.id)
     try:
         instrument = instruments.current(instrument_code)
     except instruments.UnknownInstrument as error:
@@ -59,8 +68,9 @@ def answer(screening: Screening, given: Mapping[str, Given]) -> None:
     """Keep these answers with the ones given before; giving one again changes it.
 
     :raises Invalid: a sentence for each answer that cannot be used; then none of them is kept.
-    :raises DomainError: the screening is complete.
+    :raises DomainError: the screening is complete, or the patient has died, moved away or been deleted.
     """
+    patients.present(screening.patient_id)
     session.refresh(screening, with_for_update=True)  # two quick taps must not lose an answer
     if screening.completed_at:
         raise DomainError(_("This screening is complete. Start a new one to ask again."))
@@ -84,15 +94,15 @@ def complete(screening: Screening, *, by: StaffMember) -> list[Need]:
 
     A need of the same kind that is still live is the same need: it takes the new answers and is not made twice.
 
-    :raises DomainError: it was completed before.
+    :raises DomainError: it was completed before, or the patient has died, moved away or been deleted.
     """
+    # Two screenings of one patient that end together must find one need between them, not one each.
+    patients.present(screening.patient_id)
     closing = update(Screening).where(Screening.id == screening.id, Screening.completed_at.is_(None))
     won = session.execute(closing.values(completed_at=clock.now()).returning(Screening.id)).first()
     if won is None:
         raise DomainError(_("This screening is complete. Start a new one to ask again."))
     session.refresh(screening)
-    # Two screenings of one patient that end together must find one need between them, not one each.
-    session.execute(select(Patient.id).where(Patient.id == screening.patient_id).with_for_update(key_share=True))
     result = scoring.score(instrument_of(screening), screening.answers)
     screening.scores = {
         code: {"value": score.value, "loinc": score.loinc, "loinc_value": score.loinc_value}
@@ -125,6 +135,26 @@ def _found(screening: Screening, found: FoundNeed) -> Need:
     return need
 
 
+def open_need(patient_id: uuid.UUID, kind: str) -> Need:
+    """A need that came to light outside of any screening, and that the patient wants help with.
+
+    One of the same kind that is still live is the same need; if it was only identified, it is wanted from now on.
+
+    :raises DomainError: the patient has died, moved away or been deleted.
+    """
+    patients.present(patient_id)
+    need = session.scalar(
+        select(Need).where(Need.patient_id == patient_id, Need.kind == kind, Need.status.in_(LIVE)).limit(1)
+    )
+    if need is None:
+        need = Need(id=uuid.uuid4(), patient_id=patient_id, kind=kind, because=[], codes={})
+        session.add(need)
+    if need.status in {None, NeedStatus.IDENTIFIED}:
+        need.status, need.wants_help = NeedStatus.WANTS_HELP, True
+    session.flush()  # a referral that led to it points to the row
+    return need
+
+
 def record(
     patient: Patient, instrument_code: str, language: str, answers: Mapping[str, Given], *, by: StaffMember
 ) -> tuple[Screening, list[Need]]:
@@ -140,22 +170,37 @@ def record(
     return screening, complete(screening, by=by)
 
 
+def forget(patient_id: uuid.UUID) -> None:
+    """Blank what this patient answered, and which answers their needs came from. That there was a need stays."""
+    session.execute(update(Screening).where(Screening.patient_id == patient_id).values(answers={}, scores={}))
+    session.execute(update(Need).where(Need.patient_id == patient_id).values(because=[]))
+
+
+# Not the strongest lock: a row that only points to the need may be written meanwhile.
+_LOCKED = (
+    select(Need)
+    .where(Need.id == bindparam("need_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+
+
 def locked(need_id: uuid.UUID) -> Need:
     """The need as it stands, held until this transaction ends.
 
     What is written of a need follows from its referrals, and two of them may move at the same moment: whoever comes
     second waits here and then sees what the first has done. Referrals are locked before needs, never the other way.
     """
-    # Not the strongest lock: a row that only points to the need may be written meanwhile.
-    held = select(Need).where(Need.id == need_id).with_for_update(key_share=True)
-    return session.scalars(held.execution_options(populate_existing=True)).one()
+    return session.scalars(_LOCKED, {"need_id": need_id}).one()
 
 
 def decide(need: Need, *, wants_help: bool, by: StaffMember, urgent: bool | None = None) -> None:
     """Record whether the patient wants help with this, and how soon.
 
-    :raises DomainError: help is under way; recall the referral before declining it.
+    :raises DomainError: help is under way (recall the referral before declining it), or the patient has died, moved
+        away or been deleted.
     """
+    patients.present(need.patient_id)
     locked(need.id)
     if need.status not in {NeedStatus.IDENTIFIED, NeedStatus.WANTS_HELP, NeedStatus.DECLINES_HELP}:
         raise DomainError(_("Help with this is under way. Recall the referral first."))

@@ -64,7 +64,7 @@ def signed_in() -> bool:
 
 
 def is_api() -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/hsds/"))
 
 
 def client_network() -> str:

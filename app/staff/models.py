@@ -29,6 +29,7 @@ class StaffMember(UserMixin, Base):
     __table_args__ = (
         CheckConstraint("(role = 'agency') = (organization_id IS NOT NULL)", name="agency_has_organization"),
         CheckConstraint("(role IN ('health-worker', 'lead')) = (team_id IS NOT NULL)", name="care_has_team"),
+        CheckConstraint("NOT on_call OR phone IS NOT NULL", name="on_call_has_a_phone"),
         CheckConstraint("email = lower(email)", name="email_is_lower_case"),
     )
 
@@ -41,6 +42,11 @@ class StaffMember(UserMixin, Base):
     organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organization.id"), index=True)
     language: Mapped[str] = mapped_column(default="en")
     active: Mapped[bool] = mapped_column(default=True)
+    phone: Mapped[str | None]
+    """Where they are paged when a text speaks of danger; E.164. Shown to administrators only."""
+    on_call: Mapped[bool] = mapped_column(default=False)
+    weekly_digest: Mapped[bool] = mapped_column(default=False)
+    """Whether somebody of an agency wants its week by e-mail."""
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Part of every session of theirs; counting it up ends them all, wherever the cookies are."""
     created_at: Mapped[CreatedAt]

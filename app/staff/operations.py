@@ -18,6 +18,7 @@ from app.audit import operations as audit
 from app.config import settings
 from app.db import session
 from app.errors import DomainError, Invalid
+from app.events import AccountClosing, StaffLeft, publish
 from app.i18n import STAFF_LANGUAGES
 from app.i18n import gettext as _
 from app.staff import demo
@@ -30,10 +31,15 @@ TRIES_OF_A_NETWORK = 30
 TRIES_WITHIN = timedelta(minutes=15)
 TOKEN_LIFE = timedelta(days=90)
 SHORTEST_PASSWORD = 10
+E164 = re.compile(r"\+[1-9]\d{7,14}")
 
 _hasher = PasswordHasher()
 # Checked when the address is unknown, so that knowing and not knowing it take the same time.
 _nobody = _hasher.hash(secrets.token_hex())
+
+
+class StillAnswers(DomainError):
+    """Somebody answers for patients or work that would be nobody's without their account."""
 
 
 class SignInRefused(DomainError):
@@ -171,13 +177,17 @@ def set_active(staff: StaffMember, *, active: bool, by: StaffMember) -> None:
     """Open or close an account; closing ends its sessions and tokens, which opening it again does not bring back.
 
     :raises DomainError: one cannot close one's own account, or nobody would be left to open it.
+    :raises StillAnswers: they answer for somebody or something, which has to be handed over first.
     """
     if staff.id == by.id:
         raise DomainError(_("You cannot close your own account. Ask another administrator."))
+    if not active:
+        publish(AccountClosing(staff.id))
     staff.active = active
     if not active:
         _end_sessions(staff)
         revoke_tokens(staff, by=by.id)
+        publish(StaffLeft(staff.id))
     audit.record("opened" if active else "closed", "staff", staff.id, by=by.id)
 
 
@@ -205,6 +215,37 @@ def revoke_tokens(staff: StaffMember, *, by: uuid.UUID | None = None) -> int:
     ).all()
     audit.record("revoked tokens", "staff", staff.id, by=by, tokens=len(revoked))
     return len(revoked)
+
+
+def set_paging(staff: StaffMember, *, phone: str, on_call: bool, by: StaffMember) -> None:
+    """Say where somebody is paged when a text speaks of danger, and whether they are on call.
+
+    :param phone: E.164, or empty for none.
+    :raises Invalid: not a phone number, or on call without one.
+    :raises DomainError: they do not care for patients, so they could not see what they are paged for.
+    """
+    if staff.team_id is None:
+        raise DomainError(_("Only somebody of a care team can be paged."))
+    phone = re.sub(r"[\s().-]", "", phone)
+    if re.fullmatch(r"1?[2-9]\d{9}", phone):
+        phone = f"+1{phone[-10:]}"
+    if phone and not E164.fullmatch(phone):
+        raise Invalid({"phone": _("Enter the phone number with its country, such as +14105550123.")})
+    if on_call and not phone:
+        raise Invalid({"phone": _("Who is on call needs a phone number.")})
+    staff.phone, staff.on_call = phone or None, on_call
+    audit.record("set paging", "staff", staff.id, by=by.id, on_call=on_call)
+
+
+def set_weekly_digest(staff: StaffMember, *, wanted: bool) -> None:
+    """Whether somebody of an agency gets its week by e-mail.
+
+    :raises DomainError: they have no inbox to hear of.
+    """
+    if staff.organization_id is None:
+        raise DomainError(_("Only somebody of an organization that receives requests gets this e-mail."))
+    staff.weekly_digest = wanted
+    audit.record("chose the weekly e-mail", "staff", staff.id, by=staff.id, wanted=wanted)
 
 
 def set_language(staff: StaffMember, language: str) -> None:
@@ -242,7 +283,7 @@ def keep_team(name: str, *, phone: str, time_zone: str) -> Team:
     wrong: dict[str, str] = {}
     if not name.strip():
         wrong["name"] = _("Enter a name.")
-    if not re.fullmatch(r"\+[1-9]\d{7,14}", phone):
+    if not E164.fullmatch(phone):
         wrong["phone"] = _("Enter the phone number with its country, such as +14105550123.")
     if time_zone not in available_timezones():
         wrong["time_zone"] = _("Enter a time zone such as America/New_York.")

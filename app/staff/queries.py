@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, case, exists, func, select
 from sqlalchemy.orm import joinedload
 
 from app import clock
@@ -54,6 +54,36 @@ def team_lead(team_id: uuid.UUID) -> StaffMember | None:
         .order_by(StaffMember.name)
         .limit(1)
     )
+
+
+def reachable(staff_id: uuid.UUID) -> StaffMember | None:
+    """This person if they can be paged: they have an account and a phone."""
+    return session.scalar(
+        select(StaffMember).where(StaffMember.id == staff_id, StaffMember.active, StaffMember.phone.is_not(None))
+    )
+
+
+def on_call(team_id: uuid.UUID | None) -> Sequence[StaffMember]:
+    """Who is on call, in the order in which they are paged: this team's people first, then by name."""
+    return session.scalars(
+        select(StaffMember)
+        .where(StaffMember.on_call, StaffMember.active, StaffMember.phone.is_not(None))
+        .order_by(case((StaffMember.team_id == team_id, 0), else_=1), StaffMember.name, StaffMember.id)
+    ).all()
+
+
+def anybody_on_call() -> bool:
+    return bool(session.scalar(select(exists().where(StaffMember.on_call, StaffMember.active))))
+
+
+def care_team_members() -> Sequence[StaffMember]:
+    """Everybody who may be paged: those who can sign in and care for patients, by name."""
+    return session.scalars(
+        select(StaffMember)
+        .where(StaffMember.active, StaffMember.team_id.is_not(None))
+        .options(joinedload(StaffMember.team))
+        .order_by(StaffMember.name, StaffMember.id)
+    ).all()
 
 
 def names(staff_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:

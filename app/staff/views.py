@@ -25,7 +25,7 @@ bp = Blueprint("staff", __name__)
 HOME = {
     Role.HEALTH_WORKER: "worklist.today",
     Role.LEAD: "worklist.today",
-    Role.AGENCY: "referrals.inbox",
+    Role.AGENCY: "inbox.inbox",
     Role.ADMINISTRATOR: "reports.numbers",
 }
 
@@ -117,6 +117,15 @@ def set_language() -> Response:
     return redirect(url_for("staff.account", lang=me().language), HTTPStatus.SEE_OTHER)
 
 
+@bp.post("/account/weekly-digest")
+@allow(Action.SEE_ACCOUNT)
+def set_weekly_digest() -> Response:
+    operations.set_weekly_digest(me(), wanted=request.form.get("wanted") == "true")
+    session.commit()
+    flash(_("Kept."), "success")
+    return redirect(url_for("staff.account"), HTTPStatus.SEE_OTHER)
+
+
 @bp.post("/account/password")
 @allow(Action.SEE_ACCOUNT)
 def set_password() -> Response | tuple[str, int]:
@@ -163,9 +172,51 @@ def set_active(staff_id: uuid.UUID) -> Response:
     person = queries.staff_by_id(staff_id)
     if person is None:
         raise NotFound(_("There is no such person."))
-    operations.set_active(person, active=request.form.get("active") == "yes", by=me())
+    try:
+        operations.set_active(person, active=request.form.get("active") == "yes", by=me())
+    except operations.StillAnswers as refused:
+        session.rollback()
+        flash(refused.sentence, "error")
+        return redirect(url_for("oversight.hand_over", staff_id=staff_id), HTTPStatus.SEE_OTHER)
     session.commit()
     return redirect(url_for("staff.people"), HTTPStatus.SEE_OTHER)
+
+
+@bp.get("/on-call")
+@allow(Action.MANAGE_STAFF)
+def on_call() -> str:
+    return _on_call_page()
+
+
+@bp.post("/people/<uuid:staff_id>/paging")
+@allow(Action.MANAGE_STAFF)
+def set_paging(staff_id: uuid.UUID) -> Response | tuple[str, int]:
+    person = queries.staff_by_id(staff_id)
+    if person is None:
+        raise NotFound(_("There is no such person."))
+    box = f"phone-{person.id}"  # every person's boxes have names of their own on this page
+    phone, is_on_call = request.form.get(box, ""), request.form.get(f"on_call-{person.id}") == "yes"
+    try:
+        operations.set_paging(person, phone=phone, on_call=is_on_call, by=me())
+    except Invalid as invalid:
+        return _on_call_page(person.id, {box: invalid.fields["phone"]}), HTTPStatus.UNPROCESSABLE_ENTITY
+    session.commit()
+    flash(_("It is written down."), "success")
+    return redirect(url_for("staff.on_call"), HTTPStatus.SEE_OTHER)
+
+
+def _on_call_page(wrong_id: uuid.UUID | None = None, errors: Mapping[str, str] | None = None) -> str:
+    """Who is paged; of the one whose form was wrong, what was typed stays in it."""
+    return render_template(
+        "staff/on_call.html",
+        people=queries.care_team_members(),
+        nobody=not queries.anybody_on_call(),
+        fallback=settings().urgent_fallback_phone,
+        minutes=int(settings().page_again_after.total_seconds() // 60),
+        wrong_id=wrong_id,
+        typed=request.form,
+        errors=errors or {},
+    )
 
 
 def _people_page(values: Mapping[str, str], errors: Mapping[str, str]) -> str:

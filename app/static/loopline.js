@@ -63,8 +63,18 @@ function stayLive(element) {
   }, 1000 * element.dataset.live);
 }
 
+/** A map comes, script and all, only when somebody asks for it. */
+function mapOnDemand(button) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const { show } = await import(button.dataset.map);
+    show(button);
+  });
+}
+
 sendOnce();
 copyAndPrint();
 quickExit();
 each("[data-live]", stayLive);
+each("[data-map]", mapOnDemand);
 each("[data-focus]", (summary) => summary.focus());

@@ -28,9 +28,25 @@ class Entry:
 
 
 _MORE = Place(
-    marked("More"), "more", "worklist.more", ("worklist.", "directory.", "reports.", "staff.", "phone.", "texting.")
+    marked("More"),
+    "more",
+    "worklist.more",
+    (
+        "worklist.",
+        "agencies.",
+        "directory.",
+        "upkeep.",
+        "reports.",
+        "staff.",
+        "phone.",
+        "mail.",
+        "texting.",
+        "oversight.",
+    ),
 )
-_DIRECTORY = Place(marked("Directory"), "building", "directory.search", ("directory.",))
+_DIRECTORY = Place(marked("Directory"), "building", "directory.search", ("directory.", "upkeep."))
+_LOOK_UP = Place(marked("Directory"), "search", "directory.search", ("directory.",))
+"""For an agency, whose own services have the building."""
 _CARE = (
     Place(marked("Today"), "today", "worklist.today", ("worklist.today",)),
     Place(
@@ -46,8 +62,9 @@ PLACES: dict[Role, tuple[Place, ...]] = {
     Role.HEALTH_WORKER: _CARE,
     Role.LEAD: _CARE,
     Role.AGENCY: (
-        Place(marked("Inbox"), "inbox", "referrals.inbox", ("referrals.", "loop.")),
-        _DIRECTORY,
+        Place(marked("Inbox"), "inbox", "inbox.inbox", ("inbox.", "referrals.", "loop.")),
+        Place(marked("Services"), "building", "upkeep.ours", ("upkeep.",)),
+        _LOOK_UP,
         _MORE,
     ),
     Role.ADMINISTRATOR: (
@@ -73,6 +90,30 @@ ENTRIES = (
     ),
     Entry(marked("People"), marked("Who signs in, and what they may do"), "staff.people", Action.MANAGE_STAFF),
     Entry(
+        marked("Who is paged"),
+        marked("When a text speaks of danger: whose phone, and who is on call"),
+        "staff.on_call",
+        Action.MANAGE_STAFF,
+    ),
+    Entry(
+        marked("Hand over"),
+        marked("Who answers for how much, and who takes it on"),
+        "oversight.caseloads",
+        Action.HAND_OVER,
+    ),
+    Entry(
+        marked("How long may be waited"),
+        marked("What happens by itself when nothing is heard, and for whom it is otherwise"),
+        "oversight.waiting_times",
+        Action.SET_CLOCKS,
+    ),
+    Entry(
+        marked("Keep it true"),
+        marked("Services to confirm, and what is listed twice"),
+        "upkeep.upkeep_list",
+        Action.KEEP_DIRECTORY,
+    ),
+    Entry(
         marked("Bring in a directory"),
         marked("From a package or a table"),
         "directory.imports",
@@ -84,12 +125,39 @@ ENTRIES = (
         "texting.operations",
         Action.SEE_OPERATIONS,
     ),
+    Entry(
+        marked("Who hears of requests"),
+        marked("People at agencies who answer by e-mail or text"),
+        "agencies.organizations",
+        Action.KEEP_CONTACTS,
+    ),
+    Entry(
+        marked("Without a referral"),
+        marked("Count somebody who came by themselves"),
+        "inbox.new_walk_in",
+        Action.RECORD_WALK_IN,
+    ),
+    Entry(
+        marked("Our week"),
+        marked("What is new, what waits, and what became of the rest"),
+        "inbox.week",
+        Action.SEE_INBOX,
+    ),
+    Entry(
+        marked("Our numbers"),
+        marked("A report and a table for those who pay for us"),
+        "reports.ours",
+        Action.SEE_OWN_NUMBERS,
+    ),
     Entry(marked("My account"), marked("Language and password"), "staff.account", Action.SEE_ACCOUNT),
 )
 SIMULATOR = Entry(
     marked("Phone simulator"), marked("Read and answer texts as a patient would"), "phone.phones", Action.SEE_ACCOUNT
 )
-"""Only in a demonstration."""
+MAIL = Entry(
+    marked("Mail"), marked("Read what agencies were sent, and answer as they would"), "mail.letters", Action.SEE_ACCOUNT
+)
+"""Both only in a demonstration."""
 
 
 def current(role: Role, endpoint: str) -> Place | None:
@@ -100,5 +168,5 @@ def current(role: Role, endpoint: str) -> Place | None:
 def entries(role: Role, *, demo: bool) -> list[Entry]:
     """What stands under “More”: all that `role` may do and that is no place of its own."""
     places = {place.endpoint for place in PLACES[role]}
-    offered = (*ENTRIES, SIMULATOR) if demo else ENTRIES
+    offered = (*ENTRIES, SIMULATOR, MAIL) if demo else ENTRIES
     return [entry for entry in offered if entry.endpoint not in places and may(role, entry.action)]

@@ -6,27 +6,30 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests import chromium, running
 from tests.browser.steps import sign_in
+from tests.folders import temporary_folder
 
 PHONE = {"width": 360, "height": 740}
-PATIENCE = 10_000
-"""Milliseconds that a person would wait for a page."""
+PATIENCE = 20_000
+"""Milliseconds until a page counts as missing: far more than a person would wait, because tests share the machine."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def town() -> Iterator[str]:
     """The address of the invented town, served by everything that `make run` starts."""
     if chromium.find() is None:
         pytest.skip(chromium.WHY_NOT)
-    run = running.begin(tmp_path_factory.mktemp("browser") / "instance")
-    try:
-        run.wait_until_ready()
-        yield f"http://127.0.0.1:{run.port}"
-    finally:
-        run.stop()
+    with temporary_folder() as folder:
+        run = running.begin(folder / "instance")
+        try:
+            run.wait_until_ready()
+            yield f"http://127.0.0.1:{run.port}"
+        finally:
+            run.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app import clock
 from app.db import session
 from app.events import TextArrived, publish
+from app.loop import silence
 from app.loop.models import Clock
+from app.messaging import jobs as messaging_jobs
 from app.messaging import operations as messaging
-from app.messaging.delivery import State
+from app.messaging.delivery import Accepted, State
+from app.messaging.gateways import ConsoleGateway
 from app.messaging.models import Inbound, Message
 from app.patients.models import Patient
 from app.referrals import operations as referrals
@@ -28,13 +33,13 @@ def phone_of(patient: Patient) -> str:
     return patient.phones[0].number
 
 
-def text_from(phone: str, body: str, *, opt_out: str = "") -> Inbound:
+def text_from(phone: str, body: str, *, opt_out: str = "", to: str = "+15005550006") -> Inbound:
     """A text arrives and is read, as the webhook and its job would do it."""
     received = messaging.receive(
         {
             "MessageSid": f"SM{next(_number):032x}",
             "From": phone,
-            "To": "+15005550006",
+            "To": to,
             "Body": body,
             "OptOutType": opt_out,
         }
@@ -72,6 +77,25 @@ def waiting_for(patient: Patient) -> list[str]:
 def open_work(referral_id: uuid.UUID) -> set[Kind]:
     undone = select(WorkItem.kind).where(WorkItem.referral_id == referral_id, WorkItem.done_at.is_(None))
     return set(session.scalars(undone))
+
+
+def deliver_texts() -> None:
+    """Every text that is due reaches its phone."""
+    gateway = ConsoleGateway()
+    while claim := messaging_jobs.claim_next(gateway):
+        messaging_jobs.record(claim, Accepted(f"SM{claim.outgoing.message_id.hex}", "delivered"), gateway)
+        session.flush()
+
+
+def let_pass(since: datetime, time: timedelta) -> int:
+    """Let this much time pass after `since`: every step comes due at its own moment, and texts go out. How many did."""
+    fired = 0
+    earliest = select(func.min(Clock.due_at)).where(Clock.ended_at.is_(None), Clock.due_at <= since + time)
+    while due := session.scalar(earliest):
+        with clock.held_at(due):
+            fired += silence.fire_due_clocks()
+            deliver_texts()
+    return fired
 
 
 def live_clocks(referral: Referral) -> set[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock, i18n
 from app.db import session as the_session
+from app.events import PhonesDeactivated, TextEnded, publish
 from app.loop import operations
 from app.loop.models import Question
 from app.messaging import operations as messaging
@@ -18,8 +21,8 @@ from app.messaging.delivery import State
 from app.messaging.models import Inbound, Message
 from app.patients import operations as patients
 from app.patients import queries as patient_queries
-from app.patients.models import ConsentKind, Patient
-from app.referrals.closing import Closure, Says
+from app.patients.models import ConsentKind, Patient, PatientPhone
+from app.referrals.closing import Barrier, Closure, Says
 from app.referrals.lifecycle import Status
 from app.referrals.models import PatientReport, Referral
 from app.staff.models import StaffMember
@@ -182,13 +185,277 @@ def test_case_15_when_nobody_was_asked_nobody_is_guessed(ana: Patient, maya: Sta
     assert ana.language == "es"
 
 
-def test_case_15_both_are_never_asked_at_once(ana: Patient, maya: StaffMember, accepted: Referral) -> None:
-    luis = make_patient(maya, given_name="Luis", phone=phone_of(ana))
-    of_luis = make_referral(make_need(luis), status=Status.ACCEPTED)
+@pytest.fixture
+def luis(ana: Patient, maya: StaffMember) -> Patient:
+    """He has the same phone as Ana."""
+    return make_patient(maya, given_name="Luis", phone=phone_of(ana), language="en")
+
+
+@pytest.fixture
+def of_luis(luis: Patient) -> Referral:
+    """Accepted while Ana's question is open, so he has been told and not asked."""
+    return make_referral(make_need(luis), status=Status.ACCEPTED)
+
+
+def called(referral: Referral) -> str:
+    """Its reference on Ana's phone."""
+    return operations.reference_of(referral, phone_of(the_session.get_one(Patient, referral.patient_id)))
+
+
+def open_questions() -> list[Referral]:
+    asked = the_session.scalars(select(Question).where(Question.closed_at.is_(None)).order_by(Question.opened_at))
+    return [the_session.get_one(Referral, question.referral_id) for question in asked]
+
+
+def said(*referrals: Referral) -> list[Says | None]:
+    return [referral.patient_says for referral in referrals]
+
+
+def test_case_15_one_is_asked_and_each_text_says_which_request_it_is_about(
+    ana: Patient, luis: Patient, session: Db
+) -> None:
+    hers = make_referral(make_need(ana), status=Status.ACCEPTED)
+    his = make_referral(make_need(luis), status=Status.ACCEPTED)
     assert waiting_for(ana) == ["referral-accepted", "referral-accepted-no-question"]
+    assert open_questions() == [hers]
+    about = select(Message.body).where(Message.state == State.QUEUED).order_by(Message.position)
+    assert [body.splitlines()[1:] for body in session.scalars(about)] == [
+        [f"Ref. {called(hers)}"],
+        [f"Ref {called(his)}"],
+    ]
+    assert called(hers) != called(his)
+
+
+def test_case_15_who_shares_a_phone_with_nobody_sees_no_reference(ana: Patient, accepted: Referral) -> None:
+    del accepted
+    assert "Ref" not in last_text_to(phone_of(ana)).body
+
+
+@pytest.mark.parametrize("body", ["1", "sí", "١", "3", "no"])
+def test_case_15_a_bare_answer_that_may_be_for_either_is_asked_about_and_guessed_never(
+    ana: Patient, accepted: Referral, of_luis: Referral, body: str
+) -> None:
     all_left(phone_of(ana))
+    arrived = text_from(phone_of(ana), body)
+    assert said(accepted, of_luis) == [None, None]
+    assert (arrived.result, arrived.recipient, arrived.regarding) == ("which-request", None, None)
+    (asked,) = waiting_for(ana)
+    assert asked == "which-request"
+    number = {"sí": "1", "١": "1", "no": "2"}.get(body, body)
+    assert last_text_to(phone_of(ana)).body.splitlines()[1:] == sorted(
+        f"{called(referral)} {number}" for referral in (accepted, of_luis)
+    )
+    assert not work(Kind.READ_TEXT)
+
+
+def test_case_15_two_requests_of_one_person_on_a_shared_phone_are_asked_about_in_their_language(
+    ana: Patient, maya: StaffMember, two_accepted: tuple[Referral, Referral]
+) -> None:
+    make_patient(maya, given_name="Luis", phone=phone_of(ana), language="en")
+    assert text_from(phone_of(ana), "1").recipient == ana.id
+    assert said(*two_accepted) == [None, None]
+    asked = last_text_to(phone_of(ana))
+    assert (asked.template, asked.language) == ("which-request", "es")
+
+
+def test_case_15_who_answers_bare_again_is_asked_by_a_person(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    for _twice in range(2):
+        text_from(phone_of(ana), "1")
+    assert said(accepted, of_luis) == [None, None]
+    assert texts_to(ana).count("which-request") == 1
+    assert [(item.patient_id, item.detail["why"]) for item in work(Kind.READ_TEXT)] == [(None, "which-request")]
+
+
+@pytest.mark.parametrize("write", ["{} 1", "1 {}", "Ref {} 1", "ref. {}: 1", "#{}1", "\u200f{} ١\u200f"])
+@pytest.mark.parametrize("his", [True, False])
+def test_case_15_a_reference_says_whose_answer_it_is(
+    ana: Patient,
+    accepted: Referral,
+    of_luis: Referral,
+    write: str,
+    his: bool,  # noqa: FBT001
+) -> None:
+    meant, other = (of_luis, accepted) if his else (accepted, of_luis)
+    arrived = text_from(phone_of(ana), write.format(called(meant).lower()))
+    assert said(meant, other) == [Says.GOT_HELP, None]
+    assert (arrived.recipient, arrived.regarding) == (meant.patient_id, meant.id)
+    thanks = last_text_to(phone_of(ana)) if his else None
+    if thanks:
+        assert (thanks.template, thanks.recipient, thanks.language) == ("thanks-got-help", of_luis.patient_id, "en")
+        assert thanks.body.endswith(f"\nRef {called(of_luis)}")
+
+
+def test_case_15_both_answer_one_after_the_other(ana: Patient, accepted: Referral, of_luis: Referral) -> None:
+    text_from(phone_of(ana), f"{called(accepted)} 1")
+    assert open_questions() == [of_luis]  # now it is asked, with its reference
+    assert called(of_luis) in last_text_to(phone_of(ana)).body
+    all_left(phone_of(ana))
+    text_from(phone_of(ana), "2")  # nothing else can be meant
+    assert said(accepted, of_luis) == [Says.GOT_HELP, Says.NOT_YET]
+
+
+def test_case_15_not_yet_from_who_was_not_asked_has_a_person_follow(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    text_from(phone_of(ana), f"{called(of_luis)} 2")
+    assert said(accepted, of_luis) == [None, Says.NOT_YET]
+    assert Kind.FOLLOW_BARRIER in open_work(of_luis.id)
+    text = last_text_to(phone_of(ana))
+    assert (text.template, open_questions()) == ("thanks-not-yet", [accepted])
+
+
+def test_case_15_yes_to_news_is_asked_about_before_it_counts(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    del accepted
+    for says in (None, Says.GOT_HELP):
+        text_from(phone_of(ana), f"{called(of_luis)} yes")
+        assert of_luis.patient_says is says
+    assert "ask-got-help" in texts_to(ana)
+
+
+def test_case_15_a_reaction_that_quotes_the_reference_answers_nothing(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    text_from(phone_of(ana), f"Liked “{last_text_to(phone_of(ana)).body} 1”")
+    assert said(accepted, of_luis) == [None, None]
+    assert not work(Kind.READ_TEXT)
+
+
+@pytest.mark.parametrize("body", ["{0}", "{0} 1 {1} 2", "{0} 4", "{0} I got 1 box"])
+def test_case_15_what_names_a_request_and_no_clear_answer_is_for_a_person(
+    ana: Patient, accepted: Referral, of_luis: Referral, body: str
+) -> None:
+    text_from(phone_of(ana), body.format(called(accepted), called(of_luis)))
+    assert said(accepted, of_luis) == [None, None]
+    assert len(work(Kind.READ_TEXT)) == 1
+
+
+def test_case_15_a_reference_is_understood_also_when_the_phone_is_no_longer_shared(
+    ana: Patient, luis: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    luis.phones[0].ended_at = clock.now()
+    the_session.flush()
+    text_from(phone_of(ana), f"{called(accepted)} 1")
+    assert said(accepted, of_luis) == [Says.GOT_HELP, None]
+
+
+def test_case_15_whoever_cannot_be_meant_is_not_asked_about(
+    ana: Patient, maya: StaffMember, accepted: Referral
+) -> None:
+    """Luis agreed to no texts, so no answer is his."""
+    silent = make_patient(maya, given_name="Luis", phone=phone_of(ana), text=False)
+    make_referral(make_need(silent), status=Status.ACCEPTED)
     text_from(phone_of(ana), "1")
-    assert (accepted.patient_says, of_luis.patient_says) == (Says.GOT_HELP, None)
+    assert accepted.patient_says is Says.GOT_HELP
+
+
+# 15 with several numbers of ours
+
+FIRST, SECOND = "+15005550006", "+15005550007"
+
+
+@pytest.fixture
+def two_numbers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        app.extensions, "settings", replace(app.extensions["settings"], twilio_from=f"{FIRST}, {SECOND}")
+    )
+
+
+@pytest.mark.usefixtures("two_numbers")
+def test_case_15_each_has_a_number_of_ours_and_is_asked_from_it(ana: Patient, luis: Patient, session: Db) -> None:
+    hers = make_referral(make_need(ana), status=Status.ACCEPTED)
+    his = make_referral(make_need(luis), status=Status.ACCEPTED)
+    assert waiting_for(ana) == ["referral-accepted", "referral-accepted"]
+    assert open_questions() == [hers, his]
+    texts = session.scalars(select(Message).where(Message.state == State.QUEUED).order_by(Message.position)).all()
+    assert [(text.recipient, text.number) for text in texts] == [(ana.id, FIRST), (luis.id, SECOND)]
+    assert not any("Ref" in text.body for text in texts)
+
+
+@pytest.mark.usefixtures("two_numbers")
+@pytest.mark.parametrize("his", [True, False])
+def test_case_15_the_number_it_was_sent_to_says_whose_answer_it_is(ana: Patient, luis: Patient, his: bool) -> None:  # noqa: FBT001
+    referrals = [make_referral(make_need(patient), status=Status.ACCEPTED) for patient in (ana, luis)]
+    all_left(phone_of(ana))
+    meant, other = reversed(referrals) if his else referrals
+    arrived = text_from(phone_of(ana), "1", to=SECOND if his else FIRST)
+    assert said(meant, other) == [Says.GOT_HELP, None]
+    assert arrived.recipient == meant.patient_id
+    thanks = last_text_to(phone_of(ana))
+    assert (thanks.recipient, thanks.number) == (meant.patient_id, arrived.number)
+
+
+@pytest.mark.usefixtures("two_numbers")
+@pytest.mark.parametrize("body", ["english", "estado", "llámame"])
+def test_case_15_the_number_says_who_it_is_also_when_nothing_was_asked(ana: Patient, luis: Patient, body: str) -> None:
+    for patient in (ana, luis):
+        make_referral(make_need(patient))
+    assert text_from(phone_of(ana), body, to=SECOND).recipient == luis.id
+    assert ana.language == "es"
+
+
+@pytest.mark.usefixtures("two_numbers")
+def test_case_15_who_writes_to_the_number_of_somebody_who_is_gone_is_heard(ana: Patient, luis: Patient) -> None:
+    his = [make_referral(make_need(patient), status=Status.ACCEPTED) for patient in (ana, luis)][1]
+    ana.phones[0].ended_at = clock.now()
+    the_session.flush()
+    assert text_from(phone_of(luis), "1", to=FIRST).recipient == luis.id
+    assert his.patient_says is None  # his question stands in the other conversation
+
+
+@pytest.mark.usefixtures("two_numbers")
+def test_case_15_a_stop_to_one_number_is_for_the_phone(ana: Patient, luis: Patient) -> None:
+    for patient in (ana, luis):
+        make_referral(make_need(patient))
+    text_from(phone_of(ana), "STOP", to=SECOND)
+    assert messages.is_suppressed(phone_of(ana))
+    assert not any(patient_queries.has_consent(patient.id, ConsentKind.TEXT) for patient in (ana, luis))
+    assert last_text_to(phone_of(ana)).number == SECOND
+
+
+@pytest.mark.usefixtures("two_numbers")
+def test_case_15_who_comes_third_shares_a_number_and_has_references(
+    ana: Patient, luis: Patient, maya: StaffMember
+) -> None:
+    eva = make_patient(maya, given_name="Eva", phone=phone_of(ana))
+    referrals = [make_referral(make_need(patient), status=Status.ACCEPTED) for patient in (ana, luis, eva)]
+    assert open_questions() == referrals[:2]
+    assert last_text_to(phone_of(ana)).number == FIRST
+    assert called(referrals[2]) in last_text_to(phone_of(ana)).body
+    all_left(phone_of(ana))
+    assert text_from(phone_of(ana), "1", to=SECOND).recipient == luis.id
+    assert text_from(phone_of(ana), "1", to=FIRST).result == "which-request"
+    text_from(phone_of(ana), f"{called(referrals[2])} 3", to=FIRST)
+    assert said(*referrals) == [None, Says.GOT_HELP, Says.NO_LONGER_NEEDED]
+
+
+def test_case_15_a_number_of_ours_is_kept_and_changes_only_when_it_is_ours_no_more(
+    ana: Patient, luis: Patient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def numbers(ours: str) -> list[str]:
+        monkeypatch.setitem(app.extensions, "settings", replace(app.extensions["settings"], twilio_from=ours))
+        return [messaging.number_for(phone_of(ana), patient.id) for patient in (ana, luis)]
+
+    assert numbers("+1,+2") == ["+1", "+2"]
+    assert numbers("+3,+2,+1") == ["+1", "+2"]
+    assert numbers("+3,+2") == ["+3", "+2"]
+    assert numbers("+2") == ["", ""]
+
+
+def test_case_15_an_answer_to_what_was_asked_before_there_were_several_numbers(
+    ana: Patient, maya: StaffMember, accepted: Referral, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        app.extensions, "settings", replace(app.extensions["settings"], twilio_from=f"{FIRST},{SECOND}")
+    )
+    luis = make_patient(maya, given_name="Luis", phone=phone_of(ana))
+    make_referral(make_need(luis))
+    for number, says in ((SECOND, None), (FIRST, Says.GOT_HELP)):
+        text_from(phone_of(ana), "1", to=number)
+        assert accepted.patient_says is says
 
 
 # 16: one number means one thing
@@ -244,6 +511,33 @@ def test_case_16_another_answer_to_a_closed_question_goes_to_staff_and_says_so(a
     assert served.patient_says is Says.GOT_HELP
     assert waiting_for(ana)[-1] == "closed-question"
     assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["closed-question"]
+
+
+def test_case_16_with_a_reference_a_second_1_has_no_effect_and_another_answer_goes_to_staff(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    text_from(phone_of(ana), f"{called(accepted)} 1")
+    before = texts_to(ana)
+    all_left(phone_of(ana))
+    assert text_from(phone_of(ana), f"{called(accepted)} 1").result == "repeated"
+    assert (texts_to(ana), work(Kind.READ_TEXT)) == (before, [])
+    text_from(phone_of(ana), f"{called(accepted)} 2")
+    assert said(accepted, of_luis) == [Says.GOT_HELP, None]
+    assert waiting_for(ana)[-1] == "closed-question"
+    assert [(item.patient_id, item.detail["why"]) for item in work(Kind.READ_TEXT)] == [(ana.id, "closed-question")]
+    assert open_questions() == [of_luis]
+
+
+def test_case_16_a_second_not_yet_with_its_reference_does_not_say_why(
+    ana: Patient, accepted: Referral, of_luis: Referral
+) -> None:
+    del of_luis
+    for _twice in range(2):
+        text_from(phone_of(ana), f"{called(accepted)} 2")
+    assert (accepted.patient_says, accepted.barrier) == (Says.NOT_YET, None)
+    all_left(phone_of(ana))
+    text_from(phone_of(ana), f"{called(accepted)} 4")
+    assert accepted.barrier is Barrier.COULD_NOT_GET_THERE
 
 
 @pytest.mark.parametrize("number", ["4", "9", "nueve"])
@@ -473,6 +767,89 @@ def test_case_24_who_only_asks_who_we_are_is_told_and_stays(ana: Patient, body: 
     assert waiting_for(ana) == ["help"]
     assert ana.phones
     assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["asks-who"]
+
+
+UNKNOWN_PHONE = "30005"
+
+
+def fails(message: Message, code: str = UNKNOWN_PHONE) -> None:
+    """The provider took a text, and the carrier could not deliver it."""
+    message.state, message.sid = State.FAILED, f"SM{message.id.hex}"
+    message.error_code, message.ended_at = code, clock.now()
+    the_session.flush()  # reactions ask the database
+    publish(TextEnded(message.id, "failed", code))
+    the_session.expire_all()
+
+
+def switched_off(phone: str, day: date | None = None) -> None:
+    publish(PhonesDeactivated(("+15550000000", phone), day or clock.now().date()))
+    the_session.expire_all()
+
+
+@pytest.mark.parametrize("how", ["carrier", "list"])
+def test_case_24_a_phone_that_is_no_longer_in_service_is_texted_no_more(
+    ana: Patient, accepted: Referral, how: str
+) -> None:
+    phone = phone_of(ana)
+    if how == "carrier":
+        fails(last_text_to(phone))
+    else:
+        switched_off(phone)
+        switched_off(phone)  # the same list a second time
+    assert messages.is_suppressed(phone)
+    assert ana.phones == []
+    assert operations.open_question(phone) is None
+    (item,) = work(Kind.READ_TEXT)
+    assert (item.patient_id, item.detail["why"]) == (ana.id, "not-in-service")
+    assert accepted.status is Status.ACCEPTED
+    assert patient_queries.has_consent(ana.id, ConsentKind.TEXT)
+
+
+@pytest.mark.parametrize("how", ["carrier", "list"])
+def test_case_24_who_writes_from_it_afterwards_is_unknown_and_sees_nothing(
+    ana: Patient, accepted: Referral, how: str
+) -> None:
+    phone = phone_of(ana)
+    fails(last_text_to(phone)) if how == "carrier" else switched_off(phone)
+    arrived = text_from(phone, "1")
+    assert (arrived.result, arrived.recipient) == ("unknown-number", None)
+    assert accepted.patient_says is None
+    assert not the_session.scalars(select(Message).where(Message.phone == phone, Message.state == State.QUEUED)).all()
+    assert arrived.id in {item.inbound_id for item in work(Kind.READ_TEXT) if item.team_id is None}
+
+
+def test_case_24_its_next_owner_can_agree_to_texts_and_sees_nothing_of_the_old_thread(
+    ana: Patient, maya: StaffMember, accepted: Referral
+) -> None:
+    phone = phone_of(ana)
+    switched_off(phone)
+    zoe = make_patient(maya, given_name="Zoe", phone=phone)
+    assert not messages.is_suppressed(phone)
+    assert messages.conversation(zoe.id) == []
+    assert text_from(phone, "1").recipient == zoe.id
+    assert accepted.patient_says is None
+
+
+def test_case_24_a_number_that_is_theirs_again_is_texted_after_a_new_consent(ana: Patient, maya: StaffMember) -> None:
+    phone = phone_of(ana)
+    switched_off(phone)
+    the_session.add(PatientPhone(patient_id=ana.id, number=phone))
+    the_session.flush()  # the operation below asks the database
+    patients.record_consent(ana, ConsentKind.TEXT, given=True, how="spoken", language="es", by=maya)
+    assert not messages.is_suppressed(phone)
+    assert patient_queries.reach(ana).phone == phone
+
+
+def test_case_24_news_of_the_owner_before_do_not_take_it_from_the_next(ana: Patient, maya: StaffMember) -> None:
+    phone = phone_of(ana)
+    make_referral(make_need(ana))
+    hers = last_text_to(phone)
+    patients.unlink_phone(phone)
+    zoe = make_patient(maya, given_name="Zoe", phone=phone)
+    fails(hers)
+    switched_off(phone, clock.now().date() - timedelta(days=1))
+    assert [held.number for held in zoe.phones] == [phone]
+    assert not messages.is_suppressed(phone)
 
 
 # 32: danger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,9 +12,9 @@ from sqlalchemy.orm import Session, scoped_session
 from app import clock, i18n
 from app.directory import operations as directory
 from app.directory.codes import CapacityStatus, ServiceStatus
-from app.directory.models import Service
-from app.events import ServicesChanged, publish
-from app.loop import operations, reading
+from app.directory.models import DirectoryImport, Service
+from app.events import ServicesChanged, ServicesWithdrawn, publish
+from app.loop import operations, queries, reading, silence
 from app.loop.models import Question
 from app.matching.models import Bearing, Listing, PastOffer
 from app.messaging import operations as messaging
@@ -36,6 +37,8 @@ from app.worklist.models import WorkItem
 from tests.factories import make_need, make_patient, make_referral, make_service_at_location, make_staff, make_team
 from tests.loop.steps import (
     agency_says,
+    deliver_texts,
+    let_pass,
     live_clocks,
     open_work,
     phone_of,
@@ -105,7 +108,7 @@ def test_accepting_asks_whether_help_came(ana: Patient, referral: Referral) -> N
 def test_accepting_without_a_day_promises_three_business_days(ana: Patient) -> None:
     with clock.held_at(TUESDAY):
         referral = make_referral(make_need(ana), status=Status.ACCEPTED)
-    assert referral.promised_by == datetime(2026, 11, 27, tzinfo=UTC).date()
+    assert referral.promised_by == datetime(2026, 11, 30, tzinfo=UTC).date()  # Thanksgiving is none
 
 
 def test_a_second_referral_does_not_ask_while_a_question_is_open(ana: Patient, referral: Referral) -> None:
@@ -220,8 +223,8 @@ def test_nobody_is_called_about_what_has_ended_for_good(
 
 
 CLOCKS = [
-    ([], {"silent-2", "silent-4"}),
-    ([(Status.ACCEPTED, "")], {"ask-7", "idle-14"}),
+    ([], {"nudge-1", "silent-2", "silent-4"}),
+    ([(Status.ACCEPTED, "")], {"ask-7", "ask-accepted-21", "idle-14", "promise-due"}),
     ([(Status.ACCEPTED, ""), (Status.ON_HOLD, "waitlist")], {"hold-14"}),
     ([(Status.REJECTED, "closed")], set()),
 ]
@@ -239,7 +242,7 @@ def test_an_urgent_need_is_phoned_within_two_working_hours(ana: Patient) -> None
         referral = make_referral(make_need(ana, urgent=True))
     assert live_clocks(referral) == {"urgent-call", "silent-1"}
     with clock.held_at(TUESDAY + timedelta(hours=2)):
-        assert operations.fire_due_clocks() == 1
+        assert silence.fire_due_clocks() == 1
     assert open_work(referral.id) == {Kind.CALL_AGENCY}
 
 
@@ -515,17 +518,23 @@ def test_a_text_that_arrived_is_nobodys_work(referral: Referral, session: Db) ->
 # Silence
 
 
-def test_silence_is_asked_about_then_phoned_about_then_given_up(ana: Patient) -> None:
+def test_silence_is_asked_about_then_phoned_about_then_given_up(ana: Patient, maya: StaffMember, session: Db) -> None:
     with clock.held_at(TUESDAY):
         referral = make_referral(make_need(ana), status=Status.COMPLETED)
-    with clock.held_at(TUESDAY + timedelta(days=10)):
-        operations.fire_due_clocks()
+        deliver_texts()
+    let_pass(TUESDAY, timedelta(days=11))
     assert texts_to(ana).count("ask-served") == 2
-    with clock.held_at(TUESDAY + timedelta(days=17)):
-        operations.fire_due_clocks()
+    let_pass(TUESDAY, timedelta(days=15))
     assert open_work(referral.id) == {Kind.CALL_INSTEAD}
-    with clock.held_at(TUESDAY + timedelta(days=36)):
-        operations.fire_due_clocks()
+    let_pass(TUESDAY, timedelta(days=25))
+    calls = session.scalars(select(WorkItem).where(WorkItem.referral_id == referral.id, WorkItem.done_at.is_(None)))
+    assert {call.detail["why"] for call in calls} == {"silent", "look"}
+    let_pass(TUESDAY, timedelta(days=36))
+    assert queries.attempts(referral.id) == 3
+    assert referral.asked_out_at is None, "three attempts are not enough"
+    call = session.scalars(select(WorkItem).where(WorkItem.purpose == f"referral:{referral.id}:check")).one()
+    worklist.finish(call, "done", by=maya)
+    let_pass(TUESDAY, timedelta(days=43))
     assert referral.closure is Closure.UNCONFIRMED
     assert live_clocks(referral) == set()
 
@@ -533,20 +542,32 @@ def test_silence_is_asked_about_then_phoned_about_then_given_up(ana: Patient) ->
 def test_a_silent_agency_is_phoned_and_then_the_next_match_offered(ana: Patient) -> None:
     with clock.held_at(TUESDAY):
         referral = make_referral(make_need(ana))
-    with clock.held_at(TUESDAY + timedelta(days=2)):
-        operations.fire_due_clocks()
+    let_pass(TUESDAY, timedelta(days=3))  # one of them is Thanksgiving
     assert open_work(referral.id) == {Kind.CALL_AGENCY}
-    with clock.held_at(TUESDAY + timedelta(days=6)):
-        operations.fire_due_clocks()
+    let_pass(TUESDAY, timedelta(days=7))
     assert open_work(referral.id) == {Kind.CALL_AGENCY, Kind.OFFER_NEXT}
+    assert live_clocks(referral) == {"silent-4"}, "it waits for an answer, and is looked at again"
 
 
 def test_a_clock_fires_once(ana: Patient) -> None:
     with clock.held_at(TUESDAY):
         make_referral(make_need(ana))
-    with clock.held_at(TUESDAY + timedelta(days=2)):
-        assert operations.fire_due_clocks() == 1
-        assert operations.fire_due_clocks() == 0
+    with clock.held_at(TUESDAY + timedelta(days=1)):
+        assert silence.fire_due_clocks() == 1
+        assert silence.fire_due_clocks() == 0
+
+
+def test_after_an_outage_the_steps_keep_their_distance(ana: Patient) -> None:
+    """Three weeks without a worker: the agency is reminded, and has its days to answer before anything else happens."""
+    with clock.held_at(TUESDAY):
+        referral = make_referral(make_need(ana))
+    back = TUESDAY + timedelta(days=21)
+    with clock.held_at(back):
+        assert silence.fire_due_clocks() == 1
+        assert silence.fire_due_clocks() == 0
+    assert open_work(referral.id) == set()
+    assert live_clocks(referral) == {"silent-2", "silent-4"}
+    assert referral.status is Status.REQUESTED
 
 
 # Work, and the directory
@@ -581,6 +602,15 @@ def test_a_service_that_has_ended_is_listed_no_more(referral: Referral, session:
     session.flush()
     publish(ServicesChanged((referral.service_id,)))
     assert not session.scalars(select(Listing).where(Listing.service_id == referral.service_id)).all()
+
+
+def test_an_import_says_how_many_referrals_its_withdrawn_services_have(referral: Referral, session: Db) -> None:
+    done = DirectoryImport(source="county", package="county", format="HSDS 3 tables")
+    session.add(done)
+    session.flush()
+    publish(ServicesWithdrawn(import_id=done.id, service_ids=(referral.service_id, uuid.uuid4())))
+    session.refresh(done)
+    assert done.open_referrals == 1
 
 
 def test_a_phone_is_asked_one_thing_at_a_time(ana: Patient, referral: Referral, session: Db) -> None:

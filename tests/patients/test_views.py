@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from app.db import session
 from app.patients import queries
 from app.patients.models import Consent, ConsentKind, Patient
 from app.staff.models import StaffMember
+from app.staff.operations import issue_token
 from app.staff.permissions import Role
-from tests.factories import follow, make_patient, make_staff, sign_in
+from tests.factories import follow, make_need, make_patient, make_referral, make_staff, sign_in
 
 ANA = {
     "given_name": "Ana",
@@ -32,6 +34,13 @@ pytestmark = pytest.mark.usefixtures("session")
 @pytest.fixture
 def worker(client: FlaskClient) -> StaffMember:
     staff = make_staff()
+    sign_in(client, staff)
+    return staff
+
+
+@pytest.fixture
+def lead(client: FlaskClient) -> StaffMember:
+    staff = make_staff(Role.LEAD)
     sign_in(client, staff)
     return staff
 
@@ -201,3 +210,116 @@ def test_titles_carry_no_names(client: FlaskClient, worker: StaffMember) -> None
     for page in ("/patients", "/patients/new", f"/patients/{patient.id}/edit", f"/patients/{patient.id}/consents"):
         title = re.findall(r"<title>(.*?)</title>", client.get(page).get_data(as_text=True))
         assert not re.search("Ana|Reyes", title[0])
+
+
+# Died, moved away, to be deleted
+
+
+def end(client: FlaskClient, patient: Patient, how: str, **said: str) -> TestResponse:
+    return client.post(f"/patients/{patient.id}/ending", data={"how": how, **said})
+
+
+def found(client: FlaskClient, typed: str, **said: str) -> bool:
+    page = follow(client, client.post("/patients", data={"q": typed, **said})).get_data(as_text=True)
+    return "Ana Reyes" in text_of(page)
+
+
+@pytest.mark.parametrize(("how", "words"), [("deceased", "Has died"), ("moved", "Has moved away")])
+def test_a_lead_records_that_a_patient_is_gone_and_takes_it_back(
+    client: FlaskClient, lead: StaffMember, how: str, words: str
+) -> None:
+    ana = make_patient(lead, given_name="Ana", family_name="Reyes")
+    page = text_of(follow(client, end(client, ana, how, sure="true")).get_data(as_text=True))
+    assert words in page
+    assert "Ask the questions" not in page
+    assert "Correct name" not in page
+    page = client.get(f"/patients/{ana.id}/ending").get_data(as_text=True)
+    assert words in page
+    page = text_of(follow(client, client.post(f"/patients/{ana.id}/ending/mistake")).get_data(as_text=True))
+    assert words not in page
+    assert "Ask the questions" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"how": "moved"}, "Check this box"),
+        ({"how": "moved", "sure": "false"}, "Check this box"),
+        ({"sure": "true"}, "choose one"),
+        ({"how": "eaten", "sure": "true"}, "choose one"),
+    ],
+)
+def test_nobody_is_gone_by_a_slip_of_the_finger(
+    client: FlaskClient, lead: StaffMember, typed: dict[str, str], sentence: str
+) -> None:
+    ana = make_patient(lead)
+    response = client.post(f"/patients/{ana.id}/ending", data=typed)
+    assert response.status_code == 422
+    assert sentence in response.get_data(as_text=True)
+    assert ana.ended is None
+
+
+def test_who_is_gone_is_found_only_when_asked_for(client: FlaskClient, lead: StaffMember) -> None:
+    ana = make_patient(lead, given_name="Ana", family_name="Reyes", phone="+14105550134")
+    end(client, ana, "moved", sure="true")
+    assert "Ana Reyes" not in client.get("/patients").get_data(as_text=True)
+    for typed in ("reyes", "410 555 0134", "1985-03-27"):
+        assert not found(client, typed)
+        assert found(client, typed, ended="true")
+    end(client, ana, "deleted", sure="true")
+    assert not found(client, "1985-03-27", ended="true")
+
+
+def test_who_comes_back_is_not_registered_twice(client: FlaskClient, lead: StaffMember) -> None:
+    end(client, make_patient(lead, given_name="Ana", family_name="Reyes"), "moved", sure="true")
+    page = text_of(client.post("/patients/new", data=ANA).get_data(as_text=True))
+    assert "Has moved away" in page
+
+
+def test_of_a_deleted_patient_the_page_shows_a_dash(client: FlaskClient, lead: StaffMember) -> None:
+    ana = make_patient(lead, given_name="Ana", family_name="Reyes")
+    make_referral(make_need(ana), by=lead)
+    page = text_of(follow(client, end(client, ana, "deleted", sure="true")).get_data(as_text=True))
+    assert "Data deleted" in page
+    assert "Ana" not in page
+    assert "take it back" not in client.get(f"/patients/{ana.id}/ending").get_data(as_text=True)
+    end(client, ana, "moved", sure="true")
+    assert "were deleted" in client.get(f"/patients/{ana.id}").get_data(as_text=True)
+
+
+def test_a_program_is_told_that_a_patient_is_gone(client: FlaskClient, lead: StaffMember) -> None:
+    ana = make_patient(lead)
+    token = issue_token(lead)
+    session.commit()
+    said: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}}
+    assert client.get(f"/api/v1/patients/{ana.id}", **said).get_json()["ended"] is None
+    end(client, ana, "moved", sure="true")
+    told = client.get(f"/api/v1/patients/{ana.id}", **said).get_json()
+    assert told["ended"] == "moved"
+    assert told["ended_at"]
+    refused = client.post(
+        f"/api/v1/patients/{ana.id}/screenings",
+        json={"instrument": "loopline-core", "language": "en", "answers": {"living-now": "steady"}},
+        **said,
+    )
+    assert refused.status_code == 409
+    assert "moved away" in refused.get_json()["error"]
+
+
+def test_nobody_is_offered_help_for_a_patient_who_is_gone(client: FlaskClient, lead: StaffMember) -> None:
+    ana = make_patient(lead)
+    need = make_need(ana)
+    for how in ("moved", "deleted"):
+        end(client, ana, how, sure="true")
+        assert "Find help" not in client.get(f"/patients/{ana.id}").get_data(as_text=True)
+        assert client.get(f"/needs/{need.id}/matches").status_code == 409
+
+
+def test_the_texts_of_a_patient_who_is_gone_can_be_read_and_not_added_to(
+    client: FlaskClient, lead: StaffMember
+) -> None:
+    ana = make_patient(lead)
+    end(client, ana, "moved", sure="true")
+    page = client.get(f"/patients/{ana.id}/messages")
+    assert page.status_code == 200
+    assert "no longer cared for here" in text_of(page.get_data(as_text=True))

@@ -62,6 +62,18 @@ def words(page: str) -> str:
 # The API
 
 
+def counts(sent: int, ended: int, *, closed: int, helped: int, helped_of_ended: int) -> dict[str, int]:
+    """What is counted over all sent, and over those that have ended; a closed loop always has."""
+    return {
+        "referrals_sent": sent,
+        "referrals_ended": ended,
+        "loops_closed": closed,
+        "loops_closed_of_ended": closed,
+        "patient_confirmed": helped,
+        "patient_confirmed_of_ended": helped_of_ended,
+    }
+
+
 def test_the_loop_in_numbers(session: Db, client: FlaskClient, maya: StaffMember, pantry: ServiceAtLocation) -> None:
     refer(maya, pantry, Status.COMPLETED, Says.GOT_HELP)
     refer(maya, pantry, Status.COMPLETED, Says.NOT_YET, language="ar")
@@ -70,17 +82,17 @@ def test_the_loop_in_numbers(session: Db, client: FlaskClient, maya: StaffMember
     token = staff.issue_token(maya)
     session.commit()
     assert client.get("/api/v1/reports/loop", headers={"Authorization": f"Bearer {token}"}).json == {
-        "referrals_sent": 3,
-        "loops_closed": 1,
-        "patient_confirmed": 2,
+        **counts(3, 2, closed=1, helped=2, helped_of_ended=1),
         "needs_met": 2,
+        "promises_due": 3,
+        "promises_kept": 3,
         "by_language": [
-            {"language": "ar", "referrals_sent": 2, "loops_closed": 0, "patient_confirmed": 1},
-            {"language": "es", "referrals_sent": 1, "loops_closed": 1, "patient_confirmed": 1},
+            {"language": "ar", **counts(2, 1, closed=0, helped=1, helped_of_ended=0)},
+            {"language": "es", **counts(1, 1, closed=1, helped=1, helped_of_ended=1)},
         ],
         "by_need": [
-            {"need": "food", "referrals_sent": 2, "loops_closed": 1, "patient_confirmed": 1},
-            {"need": "housing", "referrals_sent": 1, "loops_closed": 0, "patient_confirmed": 1},
+            {"need": "food", **counts(2, 2, closed=1, helped=1, helped_of_ended=1)},
+            {"need": "housing", **counts(1, 0, closed=0, helped=1, helped_of_ended=0)},
         ],
     }
 
@@ -89,10 +101,10 @@ def test_before_anything_was_sent_every_number_is_there(session: Db, client: Fla
     token = staff.issue_token(maya)
     session.commit()
     assert client.get("/api/v1/reports/loop", headers={"Authorization": f"Bearer {token}"}).json == {
-        "referrals_sent": 0,
-        "loops_closed": 0,
-        "patient_confirmed": 0,
+        **counts(0, 0, closed=0, helped=0, helped_of_ended=0),
         "needs_met": 0,
+        "promises_due": 0,
+        "promises_kept": 0,
         "by_language": [],
         "by_need": [],
     }
@@ -242,7 +254,7 @@ def test_small_groups_are_hidden_from_an_administrator(
     session.commit()
     page = words(client.get("/numbers").text)
     assert "Spanish 0 of 6" in page
-    assert "4 others 5 of 5" in page
+    assert "4 others 5 of the 5 that have ended 5 of 5" in page
     assert "Arabic" not in page
     small = words(client.get("/numbers/list?measure=loops_closed&language=ar").text)
     assert "Referrals too few to show" in small

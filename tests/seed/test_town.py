@@ -97,6 +97,7 @@ def test_a_confidential_place_gives_nothing_away() -> None:
     hidden = [row for row in table("locations") if "confidential" in row["description"].lower()]
     assert [row["name"] for row in hidden] == ["Willow House (confidential)"]
     (shelter,) = hidden
+    assert shelter["confidential"] == "true"
     assert not shelter["latitude"]
     assert shelter["id"] not in {row["location_id"] for row in table("addresses")}
 

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.directory.models import Phone
 from app.loop import operations as loop
 from app.patients import operations as patients
 from app.patients.models import Patient
@@ -39,9 +38,8 @@ TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def referral(ana: Patient, session: Db) -> Referral:
-    organization = make_organization("Eastside Pantry")
-    session.add(Phone(organization_id=organization.id, number="(410) 555-0142", e164="+14105550142"))
+def referral(ana: Patient) -> Referral:
+    organization = make_organization("Eastside Pantry", phone="+14105550142")
     return make_referral(make_need(ana), make_service_at_location(organization=organization))
 
 
@@ -56,6 +54,27 @@ def test_a_day_without_work_offers_the_first_step(client: FlaskClient, maya: Sta
     assert 'href="/patients"' in page
 
 
+def test_nobody_asks_a_stranger_for_the_patient_whose_number_it_was(
+    client: FlaskClient, maya: StaffMember, ana: Patient
+) -> None:
+    number = phone_of(ana)
+    text_from(number, "wrong number")
+    sign_in(client, maya)
+    page = client.get("/today").text
+    assert "belongs to somebody else" in page
+    assert f"tel:{number}" not in page
+
+
+def test_who_texts_of_danger_is_called_on_the_phone_it_came_from(
+    client: FlaskClient, maya: StaffMember, ana: Patient
+) -> None:
+    number = phone_of(ana)
+    text_from(number, "I want to die")
+    patients.unlink_phone(number)
+    sign_in(client, maya)
+    assert f'href="tel:{number}"' in client.get("/today").text
+
+
 def test_a_contradiction_says_so_and_offers_the_call(
     client: FlaskClient, maya: StaffMember, ana: Patient, referral: Referral
 ) -> None:
@@ -65,7 +84,7 @@ def test_a_contradiction_says_so_and_offers_the_call(
     text_from(phone_of(ana), "1")
     sign_in(client, maya)
     page = client.get("/today").text
-    assert "They say served, Ana says not yet: nobody answered." in page
+    assert "Eastside Pantry says: “served: they got the help”. Ana says: “not yet: nobody answered”." in page
     assert f'href="tel:{phone_of(ana)}"' in page
     assert f"/referrals/{referral.id}" in page
     for outcome in ("done", "not-reached", "not-needed"):
@@ -129,7 +148,7 @@ def test_a_text_from_a_number_nobody_knows_is_read_where_it_stands(client: Flask
     assert "is this &lt;b&gt;the clinic&lt;/b&gt;?" in page
 
 
-def test_what_cannot_wait_comes_first_and_then_what_is_mine(client: FlaskClient, session: Db) -> None:
+def test_what_cannot_wait_comes_first_and_the_team_is_a_tab_away(client: FlaskClient, session: Db) -> None:
     team = make_team()
     maya, joel = make_staff(team=team), make_staff(team=team, name="Joel Price")
     loop.call_instead(make_referral(by=joel), make_patient(joel), "silent")
@@ -138,6 +157,8 @@ def test_what_cannot_wait_comes_first_and_then_what_is_mine(client: FlaskClient,
         loop.offer_next(make_referral(make_need(patient, urgent=urgent)), why="silence")
     sign_in(client, maya)
     names = re.findall(r"<h2><a[^>]*>([^<]*)</a></h2>", client.get("/today").text)
+    assert names == ["Urgent Reyes", "Mine Reyes"]
+    names = re.findall(r"<h2><a[^>]*>([^<]*)</a></h2>", client.get("/today?who=team").text)
     assert names == ["Urgent Reyes", "Mine Reyes", "Ana Reyes"]
     assert session.scalars(select(WorkItem)).all()
 
@@ -223,7 +244,7 @@ def test_the_work_of_another_team_is_not_there(
 PLACES = [
     (Role.HEALTH_WORKER, ["/today", "/patients", "/messages", "/more"]),
     (Role.LEAD, ["/today", "/patients", "/messages", "/more"]),
-    (Role.AGENCY, ["/inbox", "/directory", "/more"]),
+    (Role.AGENCY, ["/inbox", "/directory/ours", "/directory", "/more"]),
     (Role.ADMINISTRATOR, ["/numbers", "/directory", "/people", "/more"]),
 ]
 
