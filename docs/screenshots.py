@@ -58,8 +58,9 @@ def by_the_care_team(page: Page) -> None:
     page.goto("/today")
     keep(page, "today")
 
-    card = page.get_by_role("article").filter(has_text="Ana Reyes")
-    follow(card, "See both sides")
+    page.goto("/patients")
+    follow(page, "Ana Reyes")
+    page.locator('a[href^="/referrals/"]').first.click()
     keep(page, "referral")
 
     page.goto("/numbers")

@@ -23,7 +23,7 @@ from app.directory import queries as directory
 from app.geography.calendars import Calendar
 from app.loop import by_hand, clocks, references
 from app.loop.clocks import Group
-from app.loop.models import Clock, ClockOverride, Question, Reference
+from app.loop.models import Clock, ClockOverride, Question, Reference, Takeover
 from app.messaging import operations as messaging
 from app.messaging import queries as messages
 from app.messaging.delivery import WAITING
@@ -442,8 +442,14 @@ def leave_alone(patient_id: uuid.UUID) -> None:
 
 
 def lay_down(patient_id: uuid.UUID) -> None:
-    """Ask this patient nothing more, about nothing, whatever became of their referrals."""
+    """Ask this patient nothing more, about nothing, whatever became of their referrals; nobody talks with them now."""
     now = clock.now()
+    session.execute(
+        update(Takeover)
+        .where(Takeover.patient_id == patient_id, Takeover.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
     referrals = select(Referral.id).where(Referral.patient_id == patient_id)
     session.execute(
         update(Question)

@@ -166,7 +166,7 @@ class Said:
     """Something that may be written down about a referral now, and what has to be asked with it."""
 
     what: str
-    """The status an agency tells of, or answer (the patient's), recall, mistake."""
+    """The status an agency tells of, or answer (the patient's), recall, mistake; of a draft: agrees, minds."""
     words: str
     status: Status | None = None
     by_agency: bool = False
@@ -260,13 +260,17 @@ def _other(story: _Story, is_it: Callable[[Referral], bool]) -> Other | None:
     return Other(found, referrals.standing(found.referral, found.patient)) if found else None
 
 
-ANSWER, RECALL, MISTAKE = "answer", "recall", "mistake"
+ANSWER, RECALL, MISTAKE, AGREES, MINDS = "answer", "recall", "mistake", "agrees", "minds"
 _NOT_BY_HAND = frozenset({"consent-revoked"})
 """Withdrawing consent recalls by itself; nobody has to say so twice."""
 
 
 def _may_be_said(row: Row) -> Iterator[Said]:
     name, status = row.patient.given_name, row.referral.status
+    if status is Status.DRAFT:  # it goes on by itself unless the patient minds
+        yield Said(AGREES, _("Send it now: %(name)s agrees", name=name), status=Status.REQUESTED)
+        yield Said(MINDS, _("Do not send it: %(name)s does not want that", name=name))
+        return
     for new in next_steps(status, Actor.AGENCY):
         yield Said(
             new.value,
@@ -375,7 +379,7 @@ def patient_page(staff: StaffMember, patient_id: uuid.UUID) -> PatientPage | Non
 
 def _paused(patient: Patient) -> str:
     held = patients.pause_of(patient.id)
-    if held is None:
+    if held is None or patient.ended:
         return ""
     return _("%(why)s, until %(day)s", why=sentence(pauses.words(held.why)), day=i18n.day(held.until, zone_of(patient)))
 

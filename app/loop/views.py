@@ -13,7 +13,7 @@ from app.config import settings
 from app.db import session
 from app.errors import DomainError, Invalid, NotFound
 from app.i18n import gettext as _
-from app.loop import by_hand, queries, words
+from app.loop import by_hand, queries, rerouting, words
 from app.loop.operations import zone_of
 from app.loop.queries import ConversationPage, ReferralPage, Said, Talk
 from app.messaging import queries as messaging
@@ -99,6 +99,9 @@ def _keep(referral: Referral, form: Said) -> None:
     if form.what == queries.ANSWER:
         heard = forms.load(referral_schemas.AnswerIn(), forms.nested(request.form))
         referrals.record_answer(referral, heard["says"], barrier=heard["barrier"], how="staff", by=me())
+        return
+    if form.what in {queries.AGREES, queries.MINDS}:
+        (rerouting.agree if form.what == queries.AGREES else rerouting.veto)(referral)
         return
     step = forms.load(referral_schemas.TransitionIn(), {**referral_schemas.step_of(request.form), **form.step})
     referrals.move(referral, step.pop("status"), by=me(), **step)

@@ -25,6 +25,7 @@ from app.messaging.delivery import ANSWER, NOTICE, State
 from app.messaging.models import Inbound, Message
 from app.patients import operations as patients
 from app.patients import queries as patient_queries
+from app.patients.endings import Ending
 from app.patients.models import ConsentKind, Patient
 from app.patients.phones import spoken
 from app.referrals.lifecycle import Status
@@ -318,6 +319,15 @@ def test_a_wrong_number_ends_it_although_a_person_has_it(ana: Patient, sam: Staf
     by_hand.take_over(ana, by=sam)
     text_from(number, "wrong number")
     assert patient_queries.patients_with_phone(number) == []
+
+
+def test_nobody_has_the_conversation_with_a_patient_who_is_no_longer_here(
+    browser: FlaskClient, ana: Patient, maya: StaffMember
+) -> None:
+    by_hand.take_over(ana, by=maya)
+    patients.end(ana.id, Ending.MOVED, by=maya)
+    assert by_hand.who_has(ana.id) is None
+    assert "have this conversation" not in browser.get(f"/patients/{ana.id}/messages").text
 
 
 def test_a_question_that_comes_due_waits_until_it_is_given_back(

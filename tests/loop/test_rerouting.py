@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
@@ -24,7 +25,7 @@ from app.referrals.onward import MOST_IN_A_ROW
 from app.screening.models import Need, NeedStatus
 from app.staff.models import StaffMember
 from app.worklist.kinds import Kind
-from tests.factories import make_need, make_patient, make_referral, make_service_at_location
+from tests.factories import make_need, make_patient, make_referral, make_service_at_location, sign_in
 from tests.loop.steps import (
     agency_says,
     deliver_texts,
@@ -236,6 +237,26 @@ def test_what_cannot_wait_does_not_wait_for_a_no(ana: Patient) -> None:
     agency_says(referral, Status.REJECTED, "at-capacity")
     assert next_of(referral).status is Status.REQUESTED
     assert waiting_for(ana)[-1] == "referral-rerouted-no-question"
+
+
+@pytest.mark.parametrize(("said", "status"), [("agrees", Status.REQUESTED), ("minds", Status.ENTERED_IN_ERROR)])
+def test_what_the_patient_says_on_the_phone_counts_as_well(  # noqa: PLR0913, PLR0917  who says what to whom
+    referral: Referral, client: FlaskClient, maya: StaffMember, session: Db, said: str, status: Status
+) -> None:
+    make_service_at_location()
+    with clock.held_at(MONDAY):
+        agency_says(referral, Status.REJECTED, "closed")
+        successor = next_of(referral)
+        session.flush()
+        sign_in(client, maya)
+        page = client.get(f"/referrals/{successor.id}").text
+        assert "does not want that" in page
+        assert "sent by mistake" not in page, "it was not sent"
+        assert client.get(f"/referrals/{successor.id}/write-down/{said}").status_code == 200
+        assert client.post(f"/referrals/{successor.id}/write-down/{said}").status_code == 303
+    session.refresh(successor)
+    assert successor.status is status
+    assert open_work(successor.id) == ({Kind.OFFER_NEXT} if said == "minds" else set())
 
 
 # Several at once
