@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -24,10 +24,12 @@ from app.agencies import holding, notices, operations, queries, room
 from app.agencies.holding import Standing
 from app.agencies.models import Contact, Question
 from app.agencies.operations import Opened
+from app.config import settings
 from app.db import session
 from app.directory import queries as directory
 from app.directory.models import Organization, Service
 from app.errors import DomainError, Invalid, NotFound
+from app.geography.calendars import Calendar
 from app.i18n import LANGUAGES, STAFF_LANGUAGES, marked
 from app.i18n import gettext as _
 from app.needs.vocabulary import NEEDS
@@ -193,6 +195,8 @@ def _first_page(found: Opened, token: str, values: Typed, errors: Mapping[str, s
 
 def _somebody(row: Row) -> str:
     need = NEEDS[row.need.kind]
+    if not row.patient.postal_code:  # of somebody who asked to be forgotten
+        return _("Somebody needed help")
     if need.sensitive:
         return _("Somebody near %(zip)s needs help", zip=row.patient.postal_code)
     return _("Somebody near %(zip)s needs %(what)s", zip=row.patient.postal_code, what=_(need.phrase))
@@ -235,7 +239,9 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
     asked = status is Status.REQUESTED
     steps = [step for step in _steps(status) if step in words.SAY]
     saying = next((step for step in steps if step.value == values.get("status")), None)
-    today = clock.now().astimezone(directory.time_zone(row.referral.service_at_location_id)).date()
+    zone = directory.time_zone(row.referral.service_at_location_id)
+    today = clock.now().astimezone(zone).date()
+    days = words.promise_days(today, Calendar(zone, settings().days_off))
     phone = patient.phones[0].number if patient.phones and not asked else ""
     page = render_template(
         "agencies/request.html",
@@ -263,8 +269,8 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
         if saying
         else [],
         outcomes=[(code, i18n.sentence(said)) for code, said in words.outcomes().items()],
-        days=_days(today),
-        likely_day=next(day for day, _words in _days(today) if day > today.isoformat()),
+        days=days,
+        likely_day=next(day for day, _words in days if day > today.isoformat()),
         ways=[(way.value, _(said)) for way, said in appointment_pages.WAYS.items()],
         in_person=Way.IN_PERSON.value,
         notes=queries.notes_to_agency(row.referral.id),
@@ -292,15 +298,6 @@ def _where_it_stands(row: Row, today: date) -> words.Standing:
         now=clock.now(),
         today=today,
     )
-
-
-def _days(today: date) -> list[tuple[str, str]]:
-    """When they may say they will contact somebody: the next four weekdays, or within a week."""
-    ahead = [today + timedelta(days=n) for n in range(7)]
-    working = [day for day in ahead if day.weekday() < 5][:4]  # noqa: PLR2004  Saturday is 5
-    said = {today: _("Today"), today + timedelta(days=1): _("Tomorrow")}
-    named = [(day.isoformat(), said.get(day) or i18n.day(day)) for day in working]
-    return [*named, ((today + timedelta(days=7)).isoformat(), _("Within a week"))]
 
 
 @answers.post("/a/<token>/transitions")

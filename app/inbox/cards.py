@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,8 @@ def card(line: Line, teams: Mapping[uuid.UUID, Team]) -> dict[str, Any]:
 
 
 def somebody(row: Row) -> str:
+    if not row.patient.postal_code:  # of somebody who asked to be forgotten
+        return _("Somebody needed help")
     return _("Somebody near %(zip)s needs %(what)s", zip=row.patient.postal_code, what=_(NEEDS[row.need.kind].phrase))
 
 
@@ -78,15 +80,6 @@ def standing(line: Line) -> words.Standing:
         now=now,
         today=now.astimezone(ZoneInfo(row.patient.time_zone)).date(),
     )
-
-
-def days(today: date) -> list[tuple[str, str]]:
-    """When an agency may say it will contact somebody: the next four working days, or within a week."""
-    ahead = [today + timedelta(days=n) for n in range(7)]
-    working = [day for day in ahead if day.weekday() < SATURDAY][:WORKING_DAYS_OFFERED]
-    said = {today: _("Today"), today + timedelta(days=1): _("Tomorrow")}
-    named = [(day.isoformat(), said.get(day) or i18n.day(day)) for day in working]
-    return [*named, ((today + timedelta(days=7)).isoformat(), _("Within a week"))]
 
 
 def life(row: Row) -> list[dict[str, Any]]:

@@ -12,11 +12,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app import clock, forms, i18n
+from app.config import settings
 from app.db import session
 from app.directory import operations as directory_operations
 from app.directory import queries as directory
 from app.directory.codes import CapacityStatus
 from app.errors import Invalid, NotFound
+from app.geography.calendars import Calendar
 from app.i18n import LANGUAGES, marked
 from app.i18n import gettext as _
 from app.inbox import cards, digest, operations, queries, schemas
@@ -221,7 +223,7 @@ def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
     team = next(team for team in staff.teams() if team.id == patient.team_id)
     line = queries.line(row)
     today = clock.now().astimezone(line.zone).date()
-    days = cards.days(today)
+    days = words.promise_days(today, Calendar(line.zone, settings().days_off))
     page = render_template(
         "inbox/received.html",
         row=row,

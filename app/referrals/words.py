@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from app.geography.calendars import Calendar
 from app.i18n import ago, day, marked, sentence
 from app.i18n import gettext as _
 from app.referrals.closing import Barrier, Closure, Says
@@ -307,3 +308,15 @@ def received(  # noqa: PLR0913  its state, and what the words depend on
             return Standing("waiting", sentence(why))
         case _:
             return Standing("ended", ": ".join(filter(None, (sentence(_(STATUS[status])), why))))
+
+
+PROMISED_AHEAD = 4
+"""Business days that are offered by name."""
+
+
+def promise_days(today: date, calendar: Calendar) -> list[tuple[str, str]]:
+    """When an agency may say it will contact somebody: the next business days, or the last one within a week."""
+    working = [each for each in (today + timedelta(days=n) for n in range(8)) if calendar.is_business_day(each)]
+    said = {today: _("Today"), today + timedelta(days=1): _("Tomorrow")}
+    named = [(each.isoformat(), said.get(each) or day(each)) for each in working[:PROMISED_AHEAD]]
+    return named if len(working) <= PROMISED_AHEAD else [*named, (working[-1].isoformat(), _("Within a week"))]

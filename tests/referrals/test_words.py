@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.geography.calendars import Calendar
 from app.i18n import speaking
 from app.referrals.closing import Says
 from app.referrals.lifecycle import NEEDS_REASON, REASONS, Status
-from app.referrals.words import Standing, Times, standing
+from app.referrals.words import Standing, Times, promise_days, standing
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)  # a Tuesday
 TODAY = NOW.date()
@@ -91,3 +93,17 @@ def test_there_is_a_line_for_everything_both_can_say(status: Status, says: Says 
         assert said.kind in {"waiting", "well", "needs_you", "ended"}
         assert said.words[0].isupper()
         assert "%(" not in said.words
+
+
+# Each row: today, and the days on which an agency may say it will contact somebody.
+PROMISES = [
+    ("2026-11-16", ["2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19", "2026-11-23"]),  # a Monday
+    ("2026-11-22", ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-27"]),  # a Sunday before Thanksgiving
+    ("2026-11-20", ["2026-11-20", "2026-11-23", "2026-11-24", "2026-11-25", "2026-11-27"]),
+]
+
+
+@pytest.mark.parametrize(("today", "days"), PROMISES)
+def test_nobody_promises_a_day_on_which_nobody_works(today: str, days: list[str]) -> None:
+    offered = promise_days(date.fromisoformat(today), Calendar(ZoneInfo("America/New_York")))
+    assert [day for day, _said in offered] == days
