@@ -315,8 +315,8 @@ PROMISED_AHEAD = 4
 
 
 def promise_days(today: date, calendar: Calendar) -> list[tuple[str, str]]:
-    """When an agency may say it will contact somebody: the next business days, or the last one within a week."""
+    """When an agency may say it will contact somebody: the next business days, and the last one within a week."""
     working = [each for each in (today + timedelta(days=n) for n in range(8)) if calendar.is_business_day(each)]
     said = {today: _("Today"), today + timedelta(days=1): _("Tomorrow")}
-    named = [(each.isoformat(), said.get(each) or day(each)) for each in working[:PROMISED_AHEAD]]
-    return named if len(working) <= PROMISED_AHEAD else [*named, (working[-1].isoformat(), _("Within a week"))]
+    named = [(each.isoformat(), said.get(each) or day(each)) for each in working[:-1][:PROMISED_AHEAD]]
+    return [*named, (working[-1].isoformat(), _("Within a week"))]
