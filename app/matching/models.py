@@ -55,9 +55,9 @@ class Listing(Base):
         Index(
             "ix_listing_anchored",
             "need",
-            "latitude",
+            text("(floor(latitude * 10)::integer)"),
             "longitude",
-            postgresql_include=_SEARCHED,
+            postgresql_include=("latitude", *_SEARCHED),
             postgresql_where=text("anchored"),
         ),
         Index(
