@@ -17,7 +17,7 @@ from app.db import session
 from app.directory import importing, operations, queries
 from app.directory.importing import ImportReport, TableCount, Wishes
 from app.directory.packages import PackageError
-from app.directory.rows import Problem
+from app.directory.rows import Problem, harmless
 
 cli = AppGroup("directory", help="The directory of organizations and services.")
 
@@ -127,7 +127,7 @@ def _report_file(path: Path | None) -> Iterator[OnProblems]:
         writer = csv.writer(file)
         writer.writerow(REPORT_COLUMNS)
         yield lambda problems: writer.writerows(
-            (p.file, p.line, p.field, p.reason, "taken" if p.kept else "left out") for p in problems
+            (*map(harmless, (p.file, p.line, p.field, p.reason)), "taken" if p.kept else "left out") for p in problems
         )
 
 

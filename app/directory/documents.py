@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from app.directory import hsds
 from app.directory.mapping import TABLES
-from app.directory.packages import BROKEN, DOCUMENTS, Member, Package, broken
-from app.directory.rows import Problem, Row, encoding_of, normal_name
+from app.directory.packages import DOCUMENTS, Member, Package, broken
+from app.directory.rows import BROKEN, Problem, Row, encoding_of, normal_name
 
 LARGEST_OBJECT = 16 * 1024 * 1024
 """Characters of one object, such as an organization with all its services."""
@@ -24,8 +25,8 @@ MOST_INSIDE = 50_000
 
 HsdsRow = tuple[str, Row]
 
-_PAGES = ("contents", "items", "data", "results")
-"""Under which a page has its objects: HSDS's name first."""
+_PAGES = ("contents", "content", "items", "data", "results")
+"""Under which a page has its objects: HSDS's name first, then that of Open Referral UK."""
 
 _TABLE_OF = {name: table.name for table in TABLES for name in (table.name, *table.files)} | {
     "capacities": "service_capacity",
@@ -36,21 +37,47 @@ _TABLE_OF = {name: table.name for table in TABLES for name in (table.name, *tabl
     "costs": "cost_option",
     "service_at_locations": "service_at_location",
     "physical_addresses": "address",
+    "postal_addresses": "address",
+    "holiday_schedules": "schedule",
+    "holiday_schedule": "schedule",
+    "regular_schedule": "schedule",
+    "service_taxonomys": "attribute",
+    "service_taxonomies": "attribute",
+    "service_taxonomy": "attribute",
     "parent_organization": "organization",
 }
+_SAID_IN_WORDS = {
+    "languages": "name",
+    "phones": "number",
+    "service_areas": "name",
+    "required_documents": "document",
+    "cost_options": "option",
+    "schedules": "description",
+}
+"""Lists of objects for which some write texts, and the field that such a text is."""
 _LINKS = {table.name: frozenset(link.name for link in table.links) for table in TABLES}
+_COLUMNS = {table.name: frozenset(column.name for column in table.columns) for table in TABLES}
 _CHUNK = 256 * 1024
 _SPACE = " \t\r\n\ufeff\x1e"
-_DECODER = json.JSONDecoder()
+# Numbers stay as they are written: the rules for a cell judge them, and a number of 5,000 digits is no int.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _PAGE = re.compile(rf'"(?:{"|".join([*_PAGES, *_TABLE_OF])})"\s*:\s*\[')
 _BEGINNING = 2000
+_SIGN = re.compile(r'"|[\[\]{}]|\\.', re.DOTALL)
 
 # What an object is when nothing else says so: the first of which it has a field.
 _SIGNS = (
     ("service_at_location", ("location", "location_id")),
     (
         "service",
-        ("organization", "organization_id", "service_at_locations", "service_areas", "eligibility_description"),
+        (
+            "organization",
+            "organization_id",
+            "service_at_locations",
+            "service_areas",
+            "eligibility_description",
+            "status",
+        ),
     ),
     ("location", ("addresses", "latitude", "location_type")),
     ("taxonomy_term", ("taxonomy_detail", "taxonomy", "parent_id", "code", "term_uri")),
@@ -85,11 +112,16 @@ def _names(package: Package) -> list[str]:
     """The JSON files; those first that others speak of."""
     order = {name: place for place, name in enumerate(_TABLE_OF[name] for name in _TABLE_OF)}
     found = [name for name, member in package.members.items() if member.kind in DOCUMENTS]
-    return sorted(found, key=lambda name: (order.get(_TABLE_OF.get(name, ""), len(order)), name))
+    return sorted(found, key=lambda name: (order.get(_table_named(name) or "", len(order)), name))
+
+
+def _table_named(name: str) -> str | None:
+    """The table that a file is named after: `services`, and `services_page_3`, is of services."""
+    return _TABLE_OF.get(name) or _TABLE_OF.get(re.sub(r"(?:_page)?_\d+$", "", name))
 
 
 def _looks_like_directory(name: str, member: Member) -> bool:
-    if name in _TABLE_OF:
+    if _table_named(name):
         return True
     try:
         for _entry, value in _objects(name, member, lambda _position: None):
@@ -113,7 +145,7 @@ def _objects(name: str, member: Member, on_read: Callable[[int], None]) -> Itera
         if encoding.note:
             yield 1, encoding.note
         reader = _Reader(text.read)
-        for number, (said, value) in enumerate(reader.values(_TABLE_OF.get(name)), start=1):
+        for number, (said, value) in enumerate(reader.values(_table_named(name)), start=1):
             on_read(stream.tell())
             if isinstance(value, dict):
                 yield number, (said or _table_of(value), value)
@@ -151,6 +183,9 @@ class _Reader:
                 return
             value = self._decoded()
             if isinstance(value, _Unreadable):
+                if value.too_long and self._pass_over_value():
+                    yield table, f"{value.reason}; it was left out"
+                    continue
                 # Nobody can tell where in a list the next object begins: a part of this one could pass for one.
                 yield table, f"{value.reason}; the rest of the file was not read"
                 self._give_up()
@@ -189,9 +224,12 @@ class _Reader:
                 yield from self._list(table if inside in _PAGES else _TABLE_OF[inside])
                 continue
             value = self._decoded()
-            if isinstance(value, _Unreadable):
+            if not isinstance(value, _Unreadable):
+                rest[key] = value
+            elif value.too_long and self._pass_over_value():
+                yield table, f"“{key[:60]}” {value.reason}; it was left out"
+            else:
                 break
-            rest[key] = value
         yield table, "is not JSON from here on; the rest of the file was not read"
         self._give_up()
 
@@ -216,7 +254,7 @@ class _Reader:
                 continue
             except RecursionError:
                 return _Unreadable("is nested too deeply")
-            if end == len(self.text) and not self.ended and not isinstance(value, dict | list | str):
+            if end == len(self.text) and not self.ended and self.text[-1] not in '"]}':
                 self._more()  # a number may go on
                 continue
             self.text = self.text[end:]
@@ -239,6 +277,25 @@ class _Reader:
 
     def _give_up(self) -> None:
         self.text, self.ended = "", True
+
+    def _pass_over_value(self) -> bool:
+        """Pass over a value that is too long to be kept; False when the file ends within it."""
+        depth, in_string = 0, False
+        while self.text[:1] in '"[{' or depth or in_string:
+            for sign in _SIGN.finditer(self.text):
+                if sign[0] == '"':
+                    in_string = not in_string
+                elif not in_string:
+                    depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(sign[0], 0)
+                if not depth and not in_string:
+                    self.text = self.text[sign.end() :]
+                    return True
+            # Half of an escaped sign waits for its other half.
+            self.text = "\\" * ((len(self.text) - len(self.text.rstrip("\\"))) % 2)
+            self._more()
+            if self.ended:
+                break
+        return False
 
     def _pass_over_line(self) -> None:
         while "\n" not in self.text and not self.ended:
@@ -273,6 +330,20 @@ def _unwrapped(table: str | None, value: dict[str, Any]) -> Iterator[tuple[str |
             yield _TABLE_OF.get(name, table or ""), one if isinstance(one, dict) else "is no object"
 
 
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where an object stands."""
+
+    place: str
+    """What can serve as its id."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The cells that it has of the object around it."""
+    under: str = ""
+    """The name it has there."""
+    depth: int = DEEPEST
+    """How many more it may have inside of it, one in the other."""
+
+
 @dataclass
 class _Reading:
     """One object on its way to rows."""
@@ -280,53 +351,92 @@ class _Reading:
     file: str
     entry: int
     made: int = 0
+    known: hsds.Known = field(default_factory=hsds.Known)
 
     def rows(self, table: str, value: dict[str, Any]) -> Iterator[HsdsRow | Problem]:
-        yield from self._rows(table, value, {}, f"{self.file}:{self.entry}", DEEPEST)
+        yield from self._rows(table, value, _Stand(f"{self.file}:{self.entry}"))
         if self.made > MOST_INSIDE:
             reason = f"has more than {MOST_INSIDE:,} rows in it; the rest was left out"
             yield Problem(self.file, self.entry, None, reason, kept=False)
 
-    def _rows(
-        self, table: str, value: dict[str, Any], given: Mapping[str, str], place: str, depth: int
-    ) -> Iterator[HsdsRow | Problem]:
+    def _rows(self, table: str, value: dict[str, Any], stand: _Stand) -> Iterator[HsdsRow | Problem]:
         """The row of one object between those that it speaks of and those that speak of it."""
         self.made += 1
         if self.made > MOST_INSIDE:
             return
-        named = {normal_name(key): inside for key, inside in value.items()}
-        plain = {name: inside for name, inside in named.items() if not _is_nested(name, inside)}
-        cells = {**given, **{name: text for name, inside in plain.items() if (text := _text(inside))}}
+        named = {name: _objects_for(name, inside) for name, inside in _named(value)}
+        nested = {name: inside for name, inside in named.items() if _is_nested(name, inside)}
+        plain = {name: inside for name, inside in named.items() if name not in nested}
+        cells = {**stand.given, **{name: text for name, inside in plain.items() if (text := _text(name, inside))}}
+        if table == "service":
+            cells = {**_eligibility(named), **cells}
         # What stands inside another object often has no id of its own; its place in there is one.
-        id_ = cells.setdefault("id", place) if given else cells.get("id", "")
+        id_ = cells.setdefault("id", stand.place) if stand.given else cells.get("id", "")
         before: list[HsdsRow | Problem] = []
         after: list[HsdsRow | Problem] = []
-        for name, inside in named.items():
-            if name in plain or not depth:
-                continue
-            for number, one in enumerate(inside if isinstance(inside, list) else [inside], start=1):
-                if not isinstance(one, dict):
-                    continue
-                child = _TABLE_OF[name]
-                where = f"{id_ or place}:{name}:{number}"
-                if isinstance(inside, list):
-                    after.extend(self._rows(child, one, _said_of(table, id_, child), where, depth - 1))
-                else:
-                    before.extend(self._rows(child, one, {"id": where}, where, depth - 1))
-                    link = _link(table, name, child)
-                    cells[link] = cells.get(link) or _text(one.get("id")) or where
+        for name, number, one in _inside(nested) if stand.depth else ():
+            child = _TABLE_OF[name]
+            place = f"{id_ or stand.place}:{name}:{number}"
+            if isinstance(nested[name], list):
+                given = _said_of(table, id_, child)
+                after.extend(self._rows(child, one, _Stand(place, given, name, stand.depth - 1)))
+            else:
+                before.extend(self._rows(child, one, _Stand(place, {"id": place}, name, stand.depth - 1)))
+                link = _link(table, name, child)
+                cells[link] = cells.get(link) or _text("id", one.get("id")) or place
+        if nested and not stand.depth:
+            reason = f"stands {DEEPEST} objects deep; what is inside of it was left out"
+            yield Problem(self.file, self.entry, stand.under, reason, kept=True)
         yield from before
-        yield table, Row(self.file, self.entry, cells)
+        yield from self._misplaced(table, plain, cells)
+        yield from hsds.converted(stand.under, table, Row(self.file, self.entry, cells), self.known)
         yield from after
         if table == "service":
             yield from self._offers(id_, named.get("locations"))
 
+    def _misplaced(self, table: str, plain: Mapping[str, Any], cells: Mapping[str, str]) -> Iterator[Problem]:
+        for name, inside in plain.items():
+            if isinstance(inside, dict) and name in _COLUMNS[table] and name not in cells:
+                yield Problem(self.file, self.entry, name, "is an object and no text; it was left out", kept=True)
+
     def _offers(self, service: str, locations: object) -> Iterator[HsdsRow]:
         """Where a service is given, when its locations stand in it without anything between."""
         for location in locations if isinstance(locations, list) else ():
-            if isinstance(location, dict) and (id_ := _text(location.get("id"))):
+            if isinstance(location, dict) and (id_ := _text("id", location.get("id"))):
                 cells = {"id": f"{service}:at:{id_}", "service_id": service, "location_id": id_}
                 yield "service_at_location", Row(self.file, self.entry, cells)
+
+
+def _inside(nested: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The objects under each name, numbered."""
+    for name, inside in nested.items():
+        for number, one in enumerate(inside if isinstance(inside, list) else [inside], start=1):
+            if isinstance(one, dict):
+                yield name, number, one
+
+
+def _named(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((normal_name(key), inside) for key, inside in value.items())
+
+
+def _objects_for(name: str, inside: object) -> object:
+    """Objects where a text or a list of texts stands for them."""
+    if name not in _SAID_IN_WORDS or isinstance(inside, dict):
+        return inside
+    listed = inside if isinstance(inside, list) else [inside]
+    return [{_SAID_IN_WORDS[name]: one} if isinstance(one, str) and one.strip() else one for one in listed]
+
+
+def _eligibility(named: Mapping[str, Any]) -> dict[str, str]:
+    """What a service's own fields say since HSDS 3, from the list of objects that there was before."""
+    lists = (named[name] for name in hsds.ELIGIBILITY if isinstance(named.get(name), list))
+    rows = [dict(_named(one)) for listed in lists for one in listed if isinstance(one, dict)]
+    texts = [text for row in rows if (text := _text("eligibility", row.get("eligibility")))]
+    ages = rows[0] if len(rows) == 1 else {}
+    return {
+        "eligibility_description": "\n".join(texts),
+        **{name: _text(name, ages.get(name)) for name in ("minimum_age", "maximum_age")},
+    }
 
 
 def _is_nested(name: str, inside: object) -> bool:
@@ -342,22 +452,27 @@ def _link(table: str, name: str, child: str) -> str:
 def _said_of(table: str, id_: str, child: str) -> dict[str, str]:
     """The cells by which a row inside another says whose it is."""
     if child == "attribute":
-        return {"link_id": id_, "link_entity": table}
+        return {"link_id": id_, "link_entity": table, f"{table}_id": id_}
     if child == "metadata":
         return {"resource_id": id_, "resource_type": table}
     return {f"{table}_id": id_} if f"{table}_id" in _LINKS[child] else {"": ""}
 
 
-def _text(value: object) -> str:
-    """A value as a table would write it."""
-    if value is None:
-        return ""
+def _text(name: str, value: object) -> str:
+    """A value as a table would write it. Of objects only what is drawn on a map has a way of being written there."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value.replace("\0", "").strip()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
-        return ", ".join(map(str, value))
-    return json.dumps(value, ensure_ascii=False)
+        return _whole_characters(value).replace("\0", "").strip()
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return _text(name, ", ".join(value))
+    return json.dumps(value) if name == "extent" and value else ""
+
+
+def _whole_characters(text: str) -> str:
+    """JSON may have half of a character, which nothing can be done with, as a text that was cut in an emoji."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

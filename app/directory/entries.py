@@ -244,7 +244,7 @@ def _read_areas(service_ids: list[uuid.UUID]) -> None:
     rows = list({row.id: row for row in found}.values())
     if not rows:
         return
-    states = _states_of({row.service_id for row in rows})
+    states = states_of({row.service_id for row in rows})
     served = [_served(row.id, _area(row, states.get(row.service_id, ""))) for row in rows]
     statement = insert(AreaServed)
     written = {name: statement.excluded[name] for name in served[0] if name != "service_area_id"}
@@ -282,7 +282,7 @@ def _served(area_id: uuid.UUID, area: Area) -> dict[str, Any]:
     }
 
 
-def _states_of(service_ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+def states_of(service_ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The state of each service whose places are all in one: which “Howard County” it means."""
     rows = session.execute(
         select(ServiceAtLocation.service_id, Address.state_province)

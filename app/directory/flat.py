@@ -8,15 +8,17 @@ numbers there are, then once for each layer of rows that others speak of.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import time
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from app.directory.hours import parse_days, parse_time
+from app.directory.hours import DAYS, LAST_MINUTE, LONGEST_NIGHT, parse_days, parse_time, span_length
 from app.directory.mapping import BY_NAME
 from app.directory.packages import TABLES as TABLE_FILES
 from app.directory.packages import Package, PackageError
@@ -30,7 +32,7 @@ MOST_PARTS = 500
 """Of one cell; a longer list is no list of things to say about a service."""
 MOST_REMEMBERED = 1_000_000
 """Rows that come of many lines."""
-_PARTS = r"[;|\n]+"
+_PARTS = r"[;|*\n]+"
 _ICAROL = Path(__file__).with_name("icarol.yaml")
 
 # What one reading of the table brings: each layer speaks only of those before it.
@@ -43,6 +45,8 @@ _LAYERS = (
 
 Cells = Mapping[str, str]
 Text = Callable[["_Line"], str]
+_Seen = Mapping[str, Mapping[str, int]]
+"""How many lines hold each value, of the columns that are asked for."""
 
 
 class MappingError(PackageError):
@@ -56,6 +60,8 @@ class _Line:
     cells: Cells
     item: str = ""
     number: int = 0
+    parts: int = 0
+    """How many there are of what is split."""
     by: str = _PARTS
 
     def get(self, name: str) -> str:
@@ -68,14 +74,20 @@ class _Condition:
     known: tuple[tuple[str, str], ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
 
-    def holds(self, cells: Cells, seen: Mapping[str, set[str]]) -> bool:
+    def holds(self, cells: Cells, seen: _Seen = {}) -> bool:  # noqa: B006  nobody writes to it
         for name, words in self.when.items():
             word = cells.get(name, "").casefold()
             if word not in words and not (word and "*" in words):
                 return False
-        return all(cells.get(name, "") in seen[other] for name, other in self.known) and not any(
-            cells.get(name, "") in seen[other] for name, other in self.unknown
+        return all(_elsewhere(cells, name, seen[other], other) for name, other in self.known) and not any(
+            _elsewhere(cells, name, seen[other], other) for name, other in self.unknown
         )
+
+
+def _elsewhere(cells: Cells, name: str, seen: Mapping[str, int], other: str) -> bool:
+    """Whether another line holds in the one column what this line holds in the other."""
+    value = cells.get(name, "")
+    return bool(value) and seen.get(value, 0) > (cells.get(other) == value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +98,21 @@ class _Rule:
     once: bool
     split: Text | None
     by: str
-    hours: Text | None
+    hours: tuple[Text, ...]
     cells: tuple[tuple[str, Text], ...]
 
     def rows(self, row: Row) -> Iterator[HsdsRow]:
         line = _Line(row.cells, by=self.by)
         if self.hours:
-            for number, stretch in enumerate(read_hours(self.hours(line)), start=1):
+            texts = (text(line) for text in self.hours)
+            for number, stretch in enumerate(read_hours_of(texts), start=1):
                 line.number = number
                 yield self._row(row, line, stretch)
         elif self.split:
             said: set[str] = set()
-            for number, part in enumerate(_parts(self.split(line), self.by), start=1):
+            parts = _parts(self.split(line), self.by)
+            line.parts = len(parts)
+            for number, part in enumerate(parts, start=1):
                 if part not in said:
                     said.add(part)
                     line.item, line.number = part, number
@@ -116,10 +131,14 @@ class Mapped:
     name: str
     recognize: frozenset[str]
     kinds: Mapping[str, tuple[_Condition, ...]]
+    passed_over: tuple[tuple[_Condition, str, str], ...]
+    """Lines that are not for us, with the column that says so and the reason."""
     rules: tuple[_Rule, ...]
 
     def recognizes(self, package: Package) -> bool:
-        return bool(self.recognize) and any(self.recognize <= package.columns(name) for name in _tables(package))
+        return bool(self.recognize) and any(
+            self.recognize <= {_plain(column) for column in package.columns(name)} for name in _tables(package)
+        )
 
     def parts(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
         """Every table comes of all files; see `whole`."""
@@ -128,33 +147,44 @@ class Mapped:
     def rows(self, package: Package) -> Iterator[HsdsRow | Problem]:
         """Every line as HSDS rows, layer by layer."""
         package.passes = 1 + len(_LAYERS)
-        names = [name for name in _tables(package) if self.recognize <= package.columns(name)]
-        seen: dict[str, set[str]] = {other: set() for other in self._asked_for()}
+        names = [
+            name for name in _tables(package) if self.recognize <= {_plain(column) for column in package.columns(name)}
+        ]
+        seen: dict[str, Counter[str]] = {other: Counter() for other in self._asked_for()}
         for name in names:
-            for row in package.rows(name):
-                if isinstance(row, Problem):
-                    yield row
-                    continue
-                for other, values in seen.items():
-                    values.add(row.cells.get(other, ""))
-                yield from _nameless(row)
-        for values in seen.values():
-            values.discard("")
+            for row in _rows(package, name):
+                yield from self._first_look(row, seen)
         remembered: set[tuple[str, str]] = set()
         layered = {table for layer in _LAYERS for table in layer}
         for layer in _LAYERS:
             rules = [rule for rule in self.rules if (rule.table in layer if layer else rule.table not in layered)]
             for name in names:
-                for row in package.rows(name):
-                    if isinstance(row, Row):
+                for row in _rows(package, name):
+                    if isinstance(row, Row) and not self._passed_over(row):
                         yield from self._of_line(row, rules, seen, remembered)
+
+    def _first_look(self, row: Row | Problem, seen: Mapping[str, Counter[str]]) -> Iterator[Problem]:
+        """Count what is asked for of other lines, and say what is wrong with this one."""
+        if isinstance(row, Problem):
+            yield row
+            return
+        for other, values in seen.items():
+            if value := row.cells.get(other):
+                values[value] += 1
+        yield from _nameless(row)
+        if reason := self._passed_over(row):
+            yield Problem(row.file, row.line, *reason, kept=False)
+
+    def _passed_over(self, row: Row) -> tuple[str, str] | None:
+        """The column and the sentence why this line is not for us."""
+        return next(((column, reason) for one, column, reason in self.passed_over if one.holds(row.cells)), None)
 
     def _asked_for(self) -> set[str]:
         conditions = [one for some in self.kinds.values() for one in some] + [rule.when for rule in self.rules]
         return {other for one in conditions for _name, other in (*one.known, *one.unknown)}
 
     def _of_line(
-        self, row: Row, rules: Iterable[_Rule], seen: Mapping[str, set[str]], remembered: set[tuple[str, str]]
+        self, row: Row, rules: Iterable[_Rule], seen: _Seen, remembered: set[tuple[str, str]]
     ) -> Iterator[HsdsRow]:
         kinds = {name for name, some in self.kinds.items() if any(one.holds(row.cells, seen) for one in some)}
         for rule in rules:
@@ -194,20 +224,34 @@ def read_mapping(path: Path) -> Mapped:
             str(name): tuple(_condition(one) for one in _listed(some))
             for name, some in (document.get("kinds") or {}).items()
         }
+        passed_over = tuple(
+            (_condition(one), next(iter(one["when"])), str(one["because"])) for one in document.get("passed over") or ()
+        )
         rules = tuple(rule for number, row in enumerate(document["rows"], 1) for rule in _rules(number, row, kinds))
-        recognize = frozenset(normal_name(str(name)) for name in _listed(document.get("recognize") or []))
+        recognize = frozenset(_plain(str(name)) for name in _listed(document.get("recognize") or []))
     except _Unclear as problem:
         raise MappingError(f"{path.name}: {problem}.") from None
-    except (TypeError, AttributeError, ValueError, re.error):
+    except (TypeError, AttributeError, ValueError, KeyError, re.error):
         raise MappingError(f"{path.name} is not written as a mapping: see icarol.yaml for what it may say.") from None
-    return Mapped(str(document.get("name") or path.stem), recognize, kinds, rules)
+    return Mapped(str(document.get("name") or path.stem), recognize, kinds, passed_over, rules)
 
 
-_DAY = r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)[a-z]*\.?"
-_DAYS = rf"{_DAY}(?:\s*(?:-|–|—|to|through|thru|,|&|and)\s*{_DAY})*|daily|every\s?day|7 days a week"
-_CLOCK = r"(?:\d{1,2}(?:[:.]\d{2})?\s*(?:[ap]\.?\s?m\.?|[ap]\b)?|noon|midnight)"
+_DAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|m|tu|t|w|th|f|sa|su)\b\.?"
+_DAYS = (
+    rf"(?:{_DAY}(?:\s*(?:-|–|—|to|through|thru|,|/|&|and)\s*{_DAY})*"
+    r"|daily|every\s?day|weekdays|weekends|(?:7|seven) days a week)"
+)
+_CLOCK = r"(?:\d{1,2}(?:[:.]\d{2}){0,2}\s*(?:[ap]\.?\s?m\b\.?|[ap]\b)?|noon|midnight)"
+_SPAN = rf"(?:from\s+)?{_CLOCK}\s*(?:-|–|—|to|until)\s*{_CLOCK}"
+_SPANS = rf"{_SPAN}(?:\s*(?:,|&|and)\s*{_SPAN})*"
+_ROUND_THE_CLOCK = re.compile(
+    r"(?:open )?24\s?/\s?7(?:\s?/\s?365)?"
+    r"|24 ?(?:hours|hrs\.?) ?(?:/|a|per)? ?day[,;/]? ?(?:7|seven) days?,? ?(?:/|a|per)? ?(?:week|wk)\.?",
+    re.IGNORECASE,
+)
 _STRETCH = re.compile(
-    rf"\s*(?P<days>{_DAYS})\s*[:,]?\s*(?:from\s+)?(?P<opens>{_CLOCK})\s*(?:-|–|—|to|until)\s*(?P<closes>{_CLOCK})\s*[;,.\n]*",
+    rf"\s*(?:(?P<days>{_DAYS})\s*[:,;]?\s*(?P<hours>{_SPANS}|closed)"
+    rf"|(?P<hours_first>{_SPANS}|closed)\s*[:,]?\s*(?:on\s+)?(?P<days_last>{_DAYS}))\s*[;,.\n]*",
     re.IGNORECASE,
 )
 
@@ -219,43 +263,57 @@ def read_hours(text: str) -> list[dict[str, str]]:
     """
     if not text.strip():
         return []
-    found, position = [], 0
+    if _ROUND_THE_CLOCK.fullmatch(" ".join(text.split()).strip(" .,;")):
+        return [_cells_of(",".join(DAYS), time(0), LAST_MINUTE)]
+    found: list[dict[str, str]] = []
+    position = 0
     while position < len(text) and (match := _STRETCH.match(text, position)):
-        stretch = _stretch(match)
-        if stretch is None:
+        stretches = _stretches(match["days"] or match["days_last"], match["hours"] or match["hours_first"])
+        if stretches is None:
             break
-        found.append(stretch)
+        found += stretches
         position = match.end()
     return found if found and position >= len(text.rstrip()) else [{"description": text}]
 
 
-def _stretch(match: re.Match[str]) -> dict[str, str] | None:
-    days = re.sub(r"daily|every\s?day|7 days a week", "Monday-Sunday", match["days"], flags=re.IGNORECASE)
-    days = re.sub(r"\s*(?:–|—|\bto\b|\bthrough\b|\bthru\b)\s*", "-", days, flags=re.IGNORECASE)
-    days = re.sub(r"\s*(?:&|\band\b)\s*", ",", days, flags=re.IGNORECASE).replace(".", "")
-    opens, closes = match["opens"], match["closes"]
-    if not re.search("[apn]", opens, re.IGNORECASE) and not re.search(r"[:.]", opens):
-        # “9-5” says neither morning nor evening; “9-5 pm” leaves the first half to be guessed.
-        return None
-    try:
-        byday = _range_of_days(days)
-        first, last = parse_time(opens), parse_time(closes)
-    except ValueError:
-        return None
-    return {"byday": byday, "freq": "WEEKLY", "opens_at": f"{first:%H:%M}", "closes_at": f"{last:%H:%M}"}
+def read_hours_of(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Of several texts about the same hours the stretches of the first that can be read, and the words of the rest."""
+    read = [read_hours(text) for text in dict.fromkeys(texts) if text.strip()]
+    stretches = next((one for one in read if "byday" in one[0]), [])
+    return stretches + [one[0] for one in read if "byday" not in one[0]]
 
 
-_ORDER = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+def _stretches(days: str, hours: str) -> list[dict[str, str]] | None:
+    """None when it is not plain; nothing for a day that is closed, which some write as midnight to midnight."""
+    found = []
+    for span in re.finditer(_SPAN, hours, re.IGNORECASE):
+        opens, closes = re.findall(_CLOCK, span[0], re.IGNORECASE)
+        if not re.search("[apn]", opens, re.IGNORECASE) and not re.search(r"[:.]", opens):
+            # “9-5” says neither morning nor evening; “9-5 pm” leaves the first half to be guessed.
+            return None
+        try:
+            byday, first, last = parse_days(days), parse_time(opens), parse_time(closes)
+        except ValueError:
+            return None
+        if _half_is_guessed(opens, closes, first, last):
+            return None
+        if last < first and span_length(first, last) > LONGEST_NIGHT:
+            return None
+        if first != last:
+            found.append(_cells_of(byday, first, last))
+        elif first != time(0):
+            return None
+    return found
 
 
-def _range_of_days(text: str) -> str:
-    """Days and ranges of days as HSDS's byday."""
-    found: list[str] = []
-    for part in text.split(","):
-        ends = [parse_days(end.strip()) for end in part.split("-")]
-        first, last = _ORDER.index(ends[0]), _ORDER.index(ends[-1])
-        found += [_ORDER[(first + step) % 7] for step in range((last - first) % 7 + 1)]
-    return ",".join(dict.fromkeys(found))
+def _half_is_guessed(opens: str, closes: str, first: time, last: time) -> bool:
+    """“7:00 to 9:00 pm” may begin in the evening; “9:00 to 5:00 pm” may not."""
+    halved = re.compile("[apn]", re.IGNORECASE)
+    return not halved.search(opens) and bool(halved.search(closes)) and first < time(12) and first.hour + 12 < last.hour
+
+
+def _cells_of(byday: str, opens: time, closes: time) -> dict[str, str]:
+    return {"byday": byday, "freq": "WEEKLY", "opens_at": f"{opens:%H:%M}", "closes_at": f"{closes:%H:%M}"}
 
 
 # What a table's columns are worked out from, beside the columns themselves.
@@ -280,6 +338,20 @@ class _Unclear(Exception):
     pass
 
 
+@lru_cache(maxsize=4096)
+def _plain(column: str) -> str:
+    """Where words begin cannot be seen in RESOURCEAGENCYNUM, so it does not count."""
+    return normal_name(column).replace("_", "")
+
+
+def _rows(package: Package, name: str) -> Iterator[Row | Problem]:
+    for row in package.rows(name):
+        if isinstance(row, Problem):
+            yield row
+        else:
+            yield Row(row.file, row.line, {_plain(column): text for column, text in row.cells.items()})
+
+
 def _tables(package: Package) -> list[str]:
     return [name for name, member in package.members.items() if member.kind in TABLE_FILES]
 
@@ -291,14 +363,14 @@ def _nameless(row: Row) -> Iterator[Problem]:
 
 def _condition(said: Mapping[str, Any]) -> _Condition:
     when = {
-        normal_name(str(name)): frozenset(str(word).casefold() for word in _listed(words))
+        _plain(str(name)): frozenset(str(word).casefold() for word in _listed(words))
         for name, words in (said.get("when") or {}).items()
     }
     return _Condition(when, _pairs(said.get("known")), _pairs(said.get("unknown")))
 
 
 def _pairs(said: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    return tuple((normal_name(str(one)), normal_name(str(other))) for one, other in (said or {}).items())
+    return tuple((_plain(str(one)), _plain(str(other))) for one, other in (said or {}).items())
 
 
 def _listed(said: object) -> list[Any]:
@@ -324,7 +396,7 @@ def _rules(place: int, said: Mapping[str, Any], kinds: Mapping[str, object]) -> 
             once=bool(said.get("once")),
             split=_text(plain["split"]) if "split" in plain else None,
             by=by,
-            hours=_text(plain["hours"]) if "hours" in plain else None,
+            hours=tuple(map(_text, _listed(plain.get("hours") or []))),
             cells=tuple((str(name), _text(where)) for name, where in plain["cells"].items()),
         )
     if "id" not in said["cells"]:
@@ -369,7 +441,7 @@ def _text(where: object) -> Text:
 
 def _column(said: str) -> Text:
     column, _, empty = said.partition("!")
-    name = normal_name(column)
+    name = _plain(column)
     if empty:
         return lambda line: "" if line.get(name) == empty else line.get(name)
     return lambda line: line.get(name)
@@ -398,9 +470,9 @@ def _braced(inside: str) -> Callable[[_Line], str | None]:
     if name == "n":
         return lambda line: str(line.number)
     if name.endswith("[n]"):
-        column = normal_name(name.removesuffix("[n]"))
+        column = _plain(name.removesuffix("[n]"))
         return lambda line: _nth(line, column)
-    column = normal_name(name)
+    column = _plain(name)
     if pairs:
         words = {pair.partition("=")[0].casefold(): pair.partition("=")[2] for pair in pairs}
         return lambda line: words.get(line.get(column).casefold()) or None
@@ -409,7 +481,7 @@ def _braced(inside: str) -> Callable[[_Line], str | None]:
 
 def _nth(line: _Line, column: str) -> str | None:
     parts = _parts(line.get(column), line.by)
-    return parts[line.number - 1] if line.number <= len(parts) else None
+    return parts[line.number - 1] if len(parts) == line.parts else None
 
 
 def _parts(text: str, by: str) -> list[str]:

@@ -59,9 +59,10 @@ def recognize(package: Package, mapping: Path | None = None) -> Format:
     for format_ in FORMATS:
         if format_.recognizes(package):
             return format_
+    passed_over = "".join(f" {problem.file} {problem.reason}." for problem in package.problems[:1])
     raise PackageError(
         f"{package.name} holds no services.csv, no JSON of services and no flat table we know,"
-        " so it is not a directory we can read."
+        f" so it is not a directory we can read.{passed_over}"
     )
 
 

@@ -28,24 +28,37 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _MILITARY = re.compile(r"\d{4}")
+_MONTH_DAYS = re.compile(r"(?:-?\d{1,2}(?:\s*,\s*-?\d{1,2})*)?")
+_SHARE_OF_A_DAY = re.compile(r"0?\.(?:\d|\d{3,})")
+"""As a spreadsheet has a time: 0.375 is nine o'clock."""
 _NAMED_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
 _DAY_NAMES = {
     **{name.lower(): code for name, code in zip(calendar.day_name, DAYS, strict=True)},
+    **{f"{name.lower()}s": code for name, code in zip(calendar.day_name, DAYS, strict=True)},
     **{code.lower(): code for code in DAYS},
     **{str(number): code for number, code in enumerate(DAYS, start=1)},
     **{
         short: code
         for code, shorts in {
-            "MO": "mon",
-            "TU": "tue tues",
-            "WE": "wed weds",
+            "MO": "mon m",
+            "TU": "tue tues t",
+            "WE": "wed weds w",
             "TH": "thu thur thurs",
-            "FR": "fri",
+            "FR": "fri f",
             "SA": "sat",
             "SU": "sun",
         }.items()
         for short in shorts.split()
     },
+}
+_DAY_RANGES = {
+    "every day": "mo-su",
+    "everyday": "mo-su",
+    "daily": "mo-su",
+    "7 days a week": "mo-su",
+    "seven days a week": "mo-su",
+    "weekdays": "mo-fr",
+    "weekends": "sa,su",
 }
 # What a month can be without anybody being able to tell: far enough to find the next second Tuesday.
 _LOOK_AHEAD = 35
@@ -74,15 +87,35 @@ class Opening:
     description: str | None = None
     closed: bool = False
     yearly: bool = False
+    byweekno: str | None = None
+    byyearday: str | None = None
+    count: int | None = None
+    """Of times; `until` is then the day of the last one."""
+
+    @property
+    def unclear(self) -> tuple[str, str] | None:
+        """The column that makes days out of the others in a way that is not worked out here, and the reason.
+
+        “Every Monday” would be said of what is open on one Monday of the year.
+        """
+        rules = (
+            ("byweekno", self.byweekno, "picks single weeks of the year"),
+            ("byyearday", self.byyearday, "picks single days of the year"),
+            ("interval", self.freq == "MONTHLY" and (self.interval or 1) > 1, "skips months"),
+            ("bymonthday", self.bymonthday and self.byday, "is given together with days of the week"),
+            ("bymonthday", not _MONTH_DAYS.fullmatch(self.bymonthday or ""), "is no list of days of the month"),
+            ("count", self.count and not self.until, "is a number of times without a beginning or an end"),
+        )
+        return next(((column, reason) for column, unclear, reason in rules if unclear), None)
 
     @property
     def exceptional(self) -> bool:
         """Whether it replaces the usual hours on its dates, as a holiday does."""
-        return self.closed or not (self.freq or self.byday or self.bymonthday)
+        return self.closed or not (self.freq or self.byday or self.bymonthday or self.unclear)
 
     def on(self, day: date) -> bool:
         """Whether it says something about `day`."""
-        if not self._in_force(day):
+        if not self._in_force(day) or self.unclear:
             return False
         if self.exceptional:
             return self.valid_from is not None or self.valid_to is not None
@@ -127,6 +160,8 @@ def parse_time(text: str) -> time:
     cleaned = text.strip().lower()
     if cleaned in _NAMED_TIMES:
         return _NAMED_TIMES[cleaned]
+    if _SHARE_OF_A_DAY.fullmatch(cleaned):
+        return time(*divmod(min(round(float(cleaned) * 24 * 60), 24 * 60 - 1), 60))
     if _MILITARY.fullmatch(cleaned):
         cleaned = f"{cleaned[:2]}:{cleaned[2:]}"
     match = _TIME.fullmatch(cleaned)
@@ -148,19 +183,24 @@ def parse_time(text: str) -> time:
 
 
 def parse_days(text: str) -> str:
-    """Read "Monday", "Mon, Wed", "MO,TU", "2TU", "1" as HSDS's byday: "MO,WE".
+    """Read "Monday", "Mon, Wed", "Mon - Fri", "MO,TU", "2TU", "1" as HSDS's byday: "MO,WE".
 
     :raises ValueError: one sentence naming the day we do not know.
     """
-    days = []
-    for part in re.split(r"[,;\s]+", text.strip()):
-        code = _DAY_NAMES.get(part.lower().rstrip("."))
-        if code is None and _ORDINAL_DAY.fullmatch(part.upper()):
-            code = part.upper().lstrip("+")
-        if code is None:
-            raise ValueError(f"“{part}” is not a day of the week")
-        days.append(code)
-    return ",".join(dict.fromkeys(days))
+    words = re.sub(r"\s*(?:[-–—]|\b(?:to|through|thru)\b)\s*(?=[^\W\d_])", "-", text.strip(), flags=re.IGNORECASE)
+    words = _DAY_RANGES.get(words.lower(), words)
+    parts = [part for part in re.split(r"[,;/&\s]+|\band\b", words, flags=re.IGNORECASE) if part]
+    return ",".join(dict.fromkeys(code for part in parts for code in _days_in(part)))
+
+
+def _days_in(part: str) -> list[str]:
+    if _ORDINAL_DAY.fullmatch(part.upper()):
+        return [part.upper().lstrip("+")]
+    ends = [_DAY_NAMES.get(end.lower().rstrip(".")) for end in part.split("-")]
+    if None in ends or len(ends) > 2:  # noqa: PLR2004  from, to
+        raise ValueError(f"“{part}” is not a day of the week")
+    first, last = (DAYS.index(end or "") for end in (ends[0], ends[-1]))
+    return [DAYS[(first + step) % _WEEK] for step in range((last - first) % _WEEK + 1)]
 
 
 def span_length(opens_at: time, closes_at: time) -> timedelta:
@@ -223,7 +263,7 @@ def in_words(openings: Sequence[Opening], today: date, speak: Speak, locale: Loc
     What is over is left out; what a schedule says only in its own words is repeated.
     """
     current = [opening for opening in openings if _not_over(opening, today)]
-    usual = [opening for opening in current if not opening.exceptional]
+    usual = [opening for opening in current if not opening.exceptional and not opening.unclear]
     lines: list[str] = []
     # Hours that hold in different seasons or rhythms are different lines, however alike.
     for key, alike in groupby(sorted(usual, key=_rhythm_order), key=_rhythm):

@@ -7,9 +7,12 @@ their own, and a service's categories stood in `service_taxonomy`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from app.directory.languages import read_list
+from app.directory.linking import SAID_BY_SERVICES, Names
 from app.directory.mapping import BY_NAME, TABLES, Table
 from app.directory.packages import TABLES as TABLE_FILES
 from app.directory.packages import Package
@@ -20,31 +23,30 @@ HsdsRow = tuple[str, Row]
 
 _OLD_FILES = frozenset(
     {
-        "physical_addresses",
-        "postal_addresses",
-        "regular_schedules",
-        "holiday_schedules",
-        "service_taxonomy",
-        "accessibility_for_disabilities",
-        "payments_accepted",
-        "eligibility",
+        *("physical_addresses", "physical_address", "postal_addresses", "postal_address"),
+        *("regular_schedules", "regular_schedule", "holiday_schedules", "holiday_schedule"),
+        *("service_taxonomy", "accessibility_for_disabilities", "payments_accepted", "eligibility"),
     }
 )
 _NEW_FILES = frozenset({"addresses", "schedules", "attributes", "taxonomies", "taxonomy_terms", "accessibility"})
 
 _OLD_TERMS = "taxonomy"
-_ELIGIBILITY = ("eligibility", "eligibilities")
+ELIGIBILITY = ("eligibility", "eligibilities", "eligibilitys")
 _LONGEST_ELIGIBILITY = 200_000_000
 """Characters of eligibility in a package that are kept in memory until the services come."""
 
 
 @dataclass
-class _Known:
+class Known:
     """What later files need to know of earlier ones."""
 
     eligibility: dict[str, list[str]] = field(default_factory=dict)
     vocabularies: set[str] = field(default_factory=set)
     without_id: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
+    made: frozenset[str] = frozenset()
+    """Tables of which there is no file, so that what a service says of them counts."""
+    terms: set[str] = field(default_factory=set)
 
 
 def recognizes(package: Package) -> bool:
@@ -63,7 +65,9 @@ def version(package: Package) -> str:
 
 def rows(package: Package) -> Iterator[HsdsRow | Problem]:
     """Every row as HSDS 3 rows, in the order in which they can be written."""
-    known = _Known()
+    found = parts()
+    made = frozenset(table for table in _SAID_OF_SERVICES if package.find(set(*found[table]) - _SERVICES) is None)
+    known = Known(names=Names.in_package(package), made=made)
     yield from _eligibility(package, known)
     for table in TABLES:
         for names, convert in _sources(table):
@@ -72,16 +76,26 @@ def rows(package: Package) -> Iterator[HsdsRow | Problem]:
 
 def parts() -> Mapping[str, tuple[tuple[str, ...], ...]]:
     """Of each table, the files it can be made of: any of them makes it."""
-    found = {table.name: (tuple(name for names, _ in _sources(table) for name in names),) for table in TABLES}
-    return {**found, "taxonomy_term": ((*found["taxonomy_term"][0], _OLD_TERMS),)}
+    found = {table.name: (_files(table.name),) for table in TABLES}
+    of_services = {name: ((*found[name][0], *BY_NAME["service"].files),) for name in _SAID_OF_SERVICES}
+    return {**found, **of_services, "taxonomy_term": ((*of_services["taxonomy_term"][0], _OLD_TERMS),)}
 
 
 def extra_files() -> frozenset[str]:
     """Files that are read though no table is made of them."""
-    return frozenset(_ELIGIBILITY) | {"meta_table_description", "meta_table_descriptions"}
+    return frozenset(ELIGIBILITY) | {"meta_table_description", "meta_table_descriptions"}
 
 
-_Convert = Callable[[str, Row, _Known], Iterator[HsdsRow]]
+_Convert = Callable[[str, Row, Known], Iterator[HsdsRow]]
+
+
+def converted(name: str, table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
+    """A row that stands under `name`, which may be that of a file of any version, as rows of HSDS 3."""
+    yield from _CONVERT_BY_FILE.get(name, _as_it_is)(table, row, known)
+
+
+def _files(table: str) -> tuple[str, ...]:
+    return tuple(name for names, _ in _sources(BY_NAME[table]) for name in names)
 
 
 def _sources(table: Table) -> tuple[tuple[tuple[str, ...], _Convert], ...]:
@@ -93,18 +107,23 @@ def _sources(table: Table) -> tuple[tuple[tuple[str, ...], _Convert], ...]:
 
 
 def _read(
-    package: Package, names: tuple[str, ...], table: str, convert: _Convert, known: _Known
+    package: Package, names: tuple[str, ...], table: str, convert: _Convert, known: Known
 ) -> Iterator[HsdsRow | Problem]:
     for row in package.rows(*names):
         if isinstance(row, Problem):
             yield row
             continue
-        if "id" not in row.cells:
+        if "id" not in row.cells and (own := row.cells.get(f"{table}_id")):
+            row = Row(row.file, row.line, {**row.cells, "id": own})  # noqa: PLW2901
+        elif "id" not in row.cells:
             if row.file not in known.without_id:
                 known.without_id.add(row.file)
                 yield Problem(row.file, 1, "id", "is not a column; ids were made from what the rows say", kept=True)
-            row = Row(row.file, row.line, {**row.cells, "id": made_id(row.cells)})  # noqa: PLW2901
-        yield from convert(table, row, known)
+            id_ = known.names.id_of_row(table, row.cells) or made_id(row.cells)
+            row = Row(row.file, row.line, {**row.cells, "id": id_})  # noqa: PLW2901
+        known.names.note(table, row.cells)
+        for linked in known.names.linked(table, row):
+            yield from convert(table, linked, known)
 
 
 def made_id(cells: Mapping[str, str]) -> str:
@@ -113,11 +132,11 @@ def made_id(cells: Mapping[str, str]) -> str:
     return f"made:{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
-def _as_it_is(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _as_it_is(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     yield table, row
 
 
-def _phone(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _phone(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     """Until version 3 a phone had a department, and named its languages in a column."""
     department = row.cells.get("department", "")
     yield table, _with(row, description=row.cells.get("description") or department) if department else row
@@ -125,11 +144,58 @@ def _phone(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
         yield from _spoken_on_the_phone(row)
 
 
-def _service(table: str, row: Row, known: _Known) -> Iterator[HsdsRow]:
+def _service(table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
     texts = known.eligibility.get(row.cells.get("id", ""))
     if texts and not row.cells.get("eligibility_description"):
         row = Row(row.file, row.line, {**row.cells, "eligibility_description": "\n".join(texts)})
     yield table, row
+    for name in known.made:
+        yield from _SAID_OF_SERVICES[name](row, known)
+
+
+def _where_given(row: Row, known: Known) -> Iterator[HsdsRow]:
+    """Where a service is given, for want of a table of that."""
+    cells = row.cells
+    named = known.names.ids("location", _said(cells, "location"))
+    for location in [cells["location_id"]] if cells.get("location_id") else named:
+        more = {"id": f"{cells['id']}:at:{location}", "service_id": cells["id"], "location_id": location}
+        yield "service_at_location", Row(row.file, row.line, more)
+
+
+def _said(cells: Mapping[str, str], table: str) -> str:
+    return next((cells[column] for column in SAID_BY_SERVICES[table] if cells.get(column)), "")
+
+
+def _categories(row: Row, known: Known) -> Iterator[HsdsRow]:
+    """What kind of service it is, for want of a table of that; and the terms, for want of a table of those."""
+    cells = row.cells
+    text = _said(cells, "taxonomy_term")
+    named = known.names.ids("taxonomy_term", re.sub("[;|]", ",", text)) if text else ()
+    for term in dict.fromkeys(named):
+        if "taxonomy_term" in known.made and term not in known.terms:
+            known.terms.add(term)
+            yield "taxonomy_term", Row(row.file, row.line, {"id": term, "name": term})
+        said = {"id": f"{cells['id']}:{term}", "link_id": cells["id"], "link_entity": "service"}
+        yield "attribute", Row(row.file, row.line, {**said, "taxonomy_term_id": term})
+
+
+def _languages(row: Row, _known: Known) -> Iterator[HsdsRow]:
+    """What is spoken there, for want of a table of that."""
+    cells = row.cells
+    text = cells.get("languages") or cells.get("language", "")
+    for spoken in read_list(text).languages if text else ():
+        more = {"id": f"{cells['id']}:{spoken.code}", "service_id": cells["id"], "name": spoken.name}
+        yield "language", Row(row.file, row.line, {**more, "code": spoken.code})
+
+
+_SERVICES = frozenset(BY_NAME["service"].files)
+_SAID_OF_SERVICES: Mapping[str, Callable[[Row, Known], Iterator[HsdsRow]]] = {
+    "service_at_location": _where_given,
+    "taxonomy_term": lambda _row, _known: iter(()),
+    "attribute": _categories,
+    "language": _languages,
+}
+"""What services say in columns of their own where a package has no table of it."""
 
 
 def _spoken_on_the_phone(row: Row) -> Iterator[HsdsRow]:
@@ -139,27 +205,27 @@ def _spoken_on_the_phone(row: Row) -> Iterator[HsdsRow]:
             yield "language", Row(row.file, row.line, {"id": f"phone:{id_}:{spoken}", "phone_id": id_, "name": spoken})
 
 
-def _postal(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _postal(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     yield table, _with(row, id=_prefixed("postal", row), address_type="postal")
 
 
-def _physical(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _physical(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     yield table, _with(row, address_type=row.cells.get("address_type") or "physical")
 
 
-def _regular(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _regular(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     cells = row.cells
     days = cells.get("byday") or cells.get("weekday", "")
     yield table, _with(row, byday=days, freq=cells.get("freq") or ("WEEKLY" if days else ""))
 
 
-def _holiday(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _holiday(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     cells = row.cells
     first, last = cells.get("start_date", ""), cells.get("end_date", "")
     yield table, _with(row, id=_prefixed("holiday", row), valid_from=first, valid_to=last or first)
 
 
-def _taxonomy(table: str, row: Row, known: _Known) -> Iterator[HsdsRow]:
+def _taxonomy(table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
     """The table `taxonomy` holds terms until version 2, each with its vocabulary; from 3 on it holds taxonomies."""
     cells = row.cells
     if not {"parent_id", "parent_name", "vocabulary"} & cells.keys():
@@ -173,7 +239,7 @@ def _taxonomy(table: str, row: Row, known: _Known) -> Iterator[HsdsRow]:
     yield "taxonomy_term", _with(row, code=cells.get("code") or cells.get("id", ""), **more)
 
 
-def _said_of_service(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _said_of_service(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     cells = row.cells
     yield (
         table,
@@ -188,19 +254,19 @@ def _said_of_service(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
     )
 
 
-def _said_of_other(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _said_of_other(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     """Version 2 wrote the table into `link_type`."""
     entity = row.cells.get("link_entity") or row.cells.get("link_type", "")
     yield table, _with(row, id=_prefixed("other_attribute", row), link_entity=entity, link_type="")
 
 
-def _payment(table: str, row: Row, _known: _Known) -> Iterator[HsdsRow]:
+def _payment(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     yield table, _with(row, id=_prefixed("payment", row), option=row.cells.get("payment", ""))
 
 
-def _eligibility(package: Package, known: _Known) -> Iterator[Problem]:
+def _eligibility(package: Package, known: Known) -> Iterator[Problem]:
     kept = 0
-    for row in package.rows(*_ELIGIBILITY):
+    for row in package.rows(*ELIGIBILITY):
         if isinstance(row, Problem):
             yield row
             continue
@@ -237,9 +303,13 @@ _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], _Convert], ...]] = {
         (("holiday_schedules", "holiday_schedule"), _holiday),
     ),
     "attribute": (
-        (("service_taxonomy", "service_taxonomies", "services_taxonomy"), _said_of_service),
+        (("service_taxonomy", "service_taxonomies", "services_taxonomy", "service_taxonomys"), _said_of_service),
         (("service_attributes", "service_attribute"), _said_of_service),
         (("other_attributes", "other_attribute"), _said_of_other),
     ),
     "cost_option": ((("payments_accepted", "payment_accepted"), _payment),),
+}
+
+_CONVERT_BY_FILE: Mapping[str, _Convert] = {
+    name: convert for sources in _SPECIAL.values() for names, convert in sources for name in names
 }

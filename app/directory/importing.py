@@ -10,22 +10,19 @@ from __future__ import annotations
 import gc
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import psycopg
-from sqlalchemy import ColumnElement, Table, bindparam, exists, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import ColumnElement, Table, exists, func, or_, select, text, update
 
 from app import clock
-from app.db import Base, among, copy_rows, given, held, session, write_aside
-from app.directory import formats, operations
+from app.db import Base, among, copy_rows, given, held, session
+from app.directory import formats, operations, writing
 from app.directory.ahead import read_ahead
 from app.directory.mapping import BY_NAME, TABLES, Record, Reference, identity, source_name
 from app.directory.models import Address, DirectoryImport, ImportProblem
@@ -43,6 +40,9 @@ PROBLEMS_KEPT = 1000
 """In the answer to whoever started the import; all of them are in the database."""
 PROBLEMS_STORED = 250_000
 """Of one import; a file that has more is not worth a list."""
+
+REFUSALS_REMEMBERED = 20_000
+"""So that none of them is said twice."""
 
 EXAMPLES = 5
 """Rows of each table that are shown as new, changed or withdrawn."""
@@ -197,43 +197,6 @@ def preview(
     return report
 
 
-def announce_preview(package: str, source: str) -> uuid.UUID:
-    """Open the place in the history where a preview shows how far it is, and in the end what it has found."""
-    row = DirectoryImport(id=uuid.uuid4(), source=source, package=package, format="", dry_run=True)
-    session.add(row)
-    session.flush()
-    return row.id
-
-
-def show_progress(preview_id: uuid.UUID, progress: Progress) -> None:
-    """Show how far an announced preview is, although nothing that it does is kept."""
-    write_aside(update(DirectoryImport).where(DirectoryImport.id == preview_id).values(progress=progress.share))
-
-
-def keep_preview(preview_id: uuid.UUID, report: ImportReport) -> None:
-    """Note in the history what an announced preview has found."""
-    row = session.get_one(DirectoryImport, preview_id, populate_existing=True)
-    row.format = report.format
-    row.started_at, row.ended_at = report.started_at, report.ended_at
-    row.counts = {name: asdict(count) for name, count in report.tables.items()}
-    row.problem_count = report.problem_count
-    row.progress = 1.0
-    row.open_referrals = report.open_referrals
-    row.examples = [asdict(example) for example in report.examples]
-    session.flush()
-    _store_problems(row.id, 0, report.problems)
-
-
-def note_failure(package: str, source: str, reason: str, preview_id: uuid.UUID | None = None) -> None:
-    """Keep in the history that a package could not be read at all, in the place of the preview if it was one."""
-    row = session.get(DirectoryImport, preview_id) if preview_id else None
-    if row is None:
-        row = DirectoryImport(source=source, package=package, format="", started_at=clock.now())
-        session.add(row)
-    row.ended_at = clock.now()
-    row.failure = reason
-
-
 def _name_of(source: str | None, package: Package) -> str:
     return source_name(source or "") or source_name(package.name) or "directory"
 
@@ -344,15 +307,6 @@ def _batches(items: Iterable[Record | Problem]) -> Iterator[list[Record | Proble
         yield batch
 
 
-class _Stored(NamedTuple):
-    """What an import needs to know of a row that is there already."""
-
-    source: str
-    fingerprint: str
-    seen_at: datetime | None
-    withdrawn: bool
-
-
 @dataclass
 class _Import:
     """One run. It knows the package by its problems and counts only; the rows themselves are in the database."""
@@ -372,6 +326,8 @@ class _Import:
     started_at: datetime = field(init=False)
     items_done: int = field(init=False)
     rows: int = 0
+    refusals: set[Problem] = field(default_factory=set)
+    """What has been said of rows that were left out: several rows may come of one line, with one fault."""
     far_off: dict[uuid.UUID, tuple[str, int]] = field(default_factory=dict)
     """File and line of each location outside of the country, for what is found out about it in the end."""
 
@@ -440,6 +396,7 @@ class _Import:
             )
             .group_by(table.c.id)
         ).all()
+        found = sorted(found, key=lambda row: self.far_off.get(row[0], ("", 0)))
         for id_, source_id, latitude, longitude, postal_code in found:
             placed = zips.find(postal_code[:5])
             if placed is None or miles((latitude, longitude), placed.point) <= NEAR_ITS_ZIP:
@@ -542,6 +499,10 @@ class _Import:
             self.examples.append(Example(table, what, source_id or "", name))
 
     def _report(self, problem: Problem) -> None:
+        if not problem.kept and problem in self.refusals:
+            return
+        if not problem.kept and len(self.refusals) < REFUSALS_REMEMBERED:
+            self.refusals.add(problem)
         self.problem_count += 1
         self.news.append(problem)
         self.unsaved.append(problem)
@@ -562,7 +523,7 @@ class _Import:
         )
 
     def _store(self, table: Table, records: Sequence[Record], refused: set[tuple[str, int | None]]) -> list[Problem]:
-        stored = _stored(table, [record.id for record in records])
+        stored = writing.stored(table, [record.id for record in records])
         good, problems = self._admit(records, stored, refused)
         fingerprints = {record.id: record.fingerprint() for record in good}
         same, changed, new = [], [], []
@@ -574,8 +535,8 @@ class _Import:
                 same.append(record.id)
             else:
                 changed.append(record)
-        agreed = _agreed(table, [record for record in changed if not stored[record.id].withdrawn])
-        _keep_fingerprints(table, {id_: fingerprints[id_] for id_ in agreed})
+        agreed = writing.agreed(table, [record for record in changed if not stored[record.id].withdrawn])
+        writing.keep_fingerprints(table, {id_: fingerprints[id_] for id_ in agreed})
         same += agreed
         changed = [record for record in changed if record.id not in agreed]
         operations.mark_stale(table.name, [record.id for record in changed])
@@ -598,7 +559,7 @@ class _Import:
                 self._example(table, what, record.source_id, _name(map(record.values.get, _NAMING)))
 
     def _admit(
-        self, records: Sequence[Record], stored: dict[uuid.UUID, _Stored], refused: set[tuple[str, int | None]]
+        self, records: Sequence[Record], stored: dict[uuid.UUID, writing.Stored], refused: set[tuple[str, int | None]]
     ) -> tuple[list[Record], list[Problem]]:
         """The records that may go in, each once and with its references in order, and why the others may not."""
         absent = self._absent(records)
@@ -608,6 +569,8 @@ class _Import:
             before = stored.get(record.id)
             missing = [name for name, link in record.references.items() if link.id in absent[link.table]]
             vital = next((name for name in missing if record.references[name].vital), None)
+            if BY_NAME[record.table].belongs and len(missing) == len(record.references):
+                vital = vital or missing[0]
             if record.id in good or (before and before.seen_at == self.started_at):
                 if not self._is_repetition(record, good.get(record.id), before):
                     reason = f"“{record.source_id}” is there twice; the first one counts"
@@ -625,7 +588,7 @@ class _Import:
                 good[record.id] = record
         return list(good.values()), problems
 
-    def _is_repetition(self, record: Record, first: Record | None, before: _Stored | None) -> bool:
+    def _is_repetition(self, record: Record, first: Record | None, before: writing.Stored | None) -> bool:
         """Whether a row that was there already says the same again, in a format in which rows come again."""
         if not self.format.repeats:
             return False
@@ -654,9 +617,9 @@ class _Import:
         """Insert and overwrite; when the database refuses one row in spite of all checks, the others still go in."""
         written: set[uuid.UUID] = set()
         problems: list[Problem] = []
-        for records, write in ((new, _insert), (changed, _upsert)):
+        for records, how in ((new, writing.insert_new), (changed, writing.overwrite)):
             rows = {record.id: self._as_stored(record, fingerprints[record.id]) for record in records}
-            refused = set(_refused(table, list(rows.values()), write))
+            refused = set(writing.write(table, list(rows.values()), how))
             written |= rows.keys() - refused
             problems += [
                 _refusal(record, None, "was refused by the database", still_listed=True)
@@ -692,7 +655,7 @@ class _Import:
         self.row.progress = 1.0 if self.row.ended_at else self._how_far().share
         session.flush()
         room = max(0, PROBLEMS_STORED - self.stored_problems)
-        _store_problems(self.row.id, self.stored_problems, self.unsaved[:room])
+        store_problems(self.row.id, self.stored_problems, self.unsaved[:room])
         self.stored_problems += len(self.unsaved[:room])
         self.unsaved = []
 
@@ -730,7 +693,8 @@ def _stored_problems(import_id: uuid.UUID) -> list[Problem]:
     return [Problem(*row) for row in rows]
 
 
-def _store_problems(import_id: uuid.UUID, already: int, problems: Sequence[Problem]) -> None:
+def store_problems(import_id: uuid.UUID, already: int, problems: Sequence[Problem]) -> None:
+    """Keep problems where somebody can download them, numbered after those that are there."""
     rows = [
         {
             "import_id": import_id,
@@ -766,76 +730,3 @@ def _naming(table: Table) -> list[ColumnElement[Any]]:
 
 def _name(said: Iterable[object]) -> str:
     return next((str(one)[:80] for one in said if one), "")
-
-
-def _stored(table: Table, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _Stored]:
-    columns = table.c
-    rows = session.execute(
-        select(
-            columns.id,
-            columns.source,
-            columns.fingerprint,
-            columns.last_seen_in_import_at,
-            columns.withdrawn_at.is_not(None),
-        ).where(among(columns.id, ids))
-    )
-    return {row[0]: _Stored(*row[1:]) for row in rows}
-
-
-def _agreed(table: Table, records: Sequence[Record]) -> set[uuid.UUID]:
-    """Of these records, those that say what is stored already, however it got there: somebody here was faster."""
-    if not records:
-        return set()
-    rows = session.execute(select(table).where(among(table.c.id, [record.id for record in records])))
-    by_id = {row.id: row._mapping for row in rows}  # noqa: SLF001  SQLAlchemy's public name
-    return {
-        record.id for record in records if all(by_id[record.id][name] == said for name, said in record.values.items())
-    }
-
-
-def _keep_fingerprints(table: Table, fingerprints: Mapping[uuid.UUID, str]) -> None:
-    if fingerprints:
-        session.execute(
-            update(table).where(table.c.id == bindparam("row_id")).values(fingerprint=bindparam("said")),
-            [{"row_id": id_, "said": said} for id_, said in fingerprints.items()],
-        )
-
-
-_Rows = list[dict[str, Any]]
-# COPY goes past SQLAlchemy, and so do its errors.
-_REFUSALS = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
-
-
-def _refused(table: Table, rows: _Rows, write: Callable[[Table, _Rows], None]) -> list[uuid.UUID]:
-    """Write rows, and say which the database refuses: halves of halves, until each is alone."""
-    if not rows:
-        return []
-    try:
-        with session.begin_nested():
-            write(table, rows)
-    except _REFUSALS:
-        if len(rows) == 1:
-            return [rows[0]["id"]]
-        middle = len(rows) // 2
-        return [*_refused(table, rows[:middle], write), *_refused(table, rows[middle:], write)]
-    return []
-
-
-def _insert(table: Table, rows: _Rows) -> None:
-    for group in _alike(rows):
-        copy_rows(table, group)
-
-
-def _upsert(table: Table, rows: _Rows) -> None:
-    statement = insert(table)
-    for group in _alike(rows):
-        written = {name: statement.excluded[name] for name in group[0] if name != "id"}
-        session.execute(statement.on_conflict_do_update(index_elements=[table.c.id], set_=written), group)
-
-
-def _alike(rows: _Rows) -> Iterable[_Rows]:
-    """Rows by the columns they set: of our own extensions each sets only those that its source speaks of."""
-    alike: dict[tuple[str, ...], _Rows] = {}
-    for row in rows:
-        alike.setdefault(tuple(row), []).append(row)
-    return alike.values()

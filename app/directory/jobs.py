@@ -6,7 +6,7 @@ from time import sleep
 
 from app.config import settings
 from app.db import session
-from app.directory import importing, operations, upkeep
+from app.directory import import_history, importing, merging, operations, placing
 from app.directory.packages import PackageError
 from app.geography import geocoders
 from app.jobs import queue
@@ -28,18 +28,18 @@ def import_package(
         else:
             importing.import_directory(package, source, lambda _progress: session.commit(), wishes)
     except PackageError as error:
-        importing.note_failure(package.name, source, str(error))
+        import_history.note_failure(package.name, source, str(error))
 
 
 def _look_only(package: Path, source: str, wishes: importing.Wishes) -> None:
-    shown = importing.announce_preview(package.name, source)
+    shown = import_history.announce_preview(package.name, source)
     session.commit()
     try:
-        report = importing.preview(package, source, partial(importing.show_progress, shown), wishes)
+        report = importing.preview(package, source, partial(import_history.show_progress, shown), wishes)
     except PackageError as error:
-        importing.note_failure(package.name, source, str(error), shown)
+        import_history.note_failure(package.name, source, str(error), shown)
     else:
-        importing.keep_preview(shown, report)
+        import_history.keep_preview(shown, report)
 
 
 @queue.periodic(cron="*/10 * * * *")
@@ -54,7 +54,7 @@ def settle(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told whe
 @queue.task(name="directory.find_duplicates", queueing_lock="directory.find_duplicates")
 def find_duplicates(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when they were due
     """Look for services that are listed twice, once a night."""
-    for _noted in upkeep.find_duplicates():
+    for _noted in merging.find_duplicates():
         session.commit()
 
 
@@ -70,7 +70,7 @@ def place_locations(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are
     """Ask the geocoder for agencies, where there is one, about locations that came without coordinates."""
     if settings().geocoder == geocoders.ZIP:
         return
-    for location_id in upkeep.unplaced(AT_ONCE):
-        upkeep.place_location(location_id)
+    for location_id in placing.unplaced(AT_ONCE):
+        placing.place_location(location_id)
         session.commit()
         sleep(PAUSE)

@@ -65,12 +65,15 @@ class Listed:
     """The words beyond plain names, unchanged: interpreters, conditions, languages we do not know."""
 
 
-def code_of(text: str) -> str | None:
-    """The code of one language given by its English name or by an ISO 639 or BCP 47 code; None if we do not know it."""
+def code_of(text: str, written_in: str = "en") -> str | None:
+    """The code of one language given by its name or by an ISO 639 or BCP 47 code; None if we do not know it.
+
+    :param written_in: the language of the name; an English one is always understood.
+    """
     words = " ".join(text.split()).strip(" .").casefold()
     if not words:
         return None
-    known = _ALIASES.get(words) or _codes_by_name().get(words)
+    known = _ALIASES.get(words) or _codes_by_name().get(words) or _codes_by_name(written_in).get(words)
     if known:
         return known
     return _normal_code(words) if _CODE.fullmatch(words) else None
@@ -115,8 +118,8 @@ def name_of(code: str, locale: Locale) -> str | None:
 
 
 @cache
-def _codes_by_name() -> dict[str, str]:
-    names = Locale("en").languages.items()
+def _codes_by_name(language: str = "en") -> dict[str, str]:
+    names = Locale.parse(language, sep="-").languages.items()
     # Of two codes with one name the shorter is the usual one; variants such as en_US are no languages of their own.
     ordered = sorted(names, key=lambda item: (len(item[0]), item[0]), reverse=True)
     return {name.casefold(): code for code, name in ordered if "_" not in code}

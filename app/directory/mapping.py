@@ -13,14 +13,15 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from app.directory import values as read
 from app.directory.codes import CapacityStatus, Frequency, LocationType, ServiceStatus, Weekday
-from app.directory.hours import DAYS, LONGEST_NIGHT, span_length
+from app.directory.hours import DAYS, LONGEST_NIGHT, Opening, span_length
 from app.directory.languages import code_of
 from app.directory.rows import Problem, Row
 from app.directory.values import Unreadable
@@ -127,6 +128,11 @@ class Draft:
     def complain(self, column: str | None, reason: str) -> None:
         self.problems.append(Problem(self.row.file, self.row.line, column, reason, kept=True))
 
+    def complain_instead(self, column: str, reason: str) -> None:
+        """Of a column whose cell alone has been complained of, when the row says more."""
+        self.problems = [problem for problem in self.problems if problem.field != column]
+        self.complain(column, reason)
+
 
 class _Refused(Exception):
     def __init__(self, column: str | None, reason: str) -> None:
@@ -186,8 +192,12 @@ def _read(column: Column, text: str, draft: Draft) -> object:
     except Unreadable as error:
         if column.required:
             raise _Refused(column.name, str(error)) from None
-        draft.complain(column.name, str(error))
+        done = "left empty" if column.fallback is None else f"taken as {_WORDS.get(column.fallback, column.fallback)}"
+        draft.complain(column.name, f"{error}; it was {done}")
         return column.fallback
+
+
+_WORDS = {True: "true", False: "false"}
 
 
 def _follow(link: Link, source: str, draft: Draft) -> None:
@@ -201,6 +211,19 @@ def _follow(link: Link, source: str, draft: Draft) -> None:
     draft.values[link.name] = target
     if link.checked:
         draft.references[link.name] = Reference(link.table, upstream, target, link.vital)
+
+
+_STATUSES = {
+    **dict.fromkeys(("available", "open", "published", "current", "approved", "enabled", "true", "yes"), "active"),
+    **dict.fromkeys(("not active", "closed", "suspended", "archived", "draft", "unpublished"), "inactive"),
+    **dict.fromkeys(("pending", "unavailable", "false", "no", "active, but do not refer"), "inactive"),
+    **dict.fromkeys(("deleted", "discontinued", "permanently closed"), "defunct"),
+}
+"""What other vendors call the states of HSDS."""
+
+
+def _status(text: str) -> StrEnum:
+    return _word(ServiceStatus)(_STATUSES.get(" ".join(text.casefold().split()), text))
 
 
 def _word(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
@@ -266,21 +289,34 @@ def _evidence(draft: Draft, source: str) -> None:
 
 
 def _place(draft: Draft, _source: str) -> None:
-    point, complaint = read.coordinates(draft.cell("latitude"), draft.cell("longitude"))
+    latitude, longitude = draft.cell("latitude", "lat"), draft.cell("longitude", "lng", "lon", "long")
+    point, complaint = read.coordinates(latitude, longitude)
     draft.values["latitude"], draft.values["longitude"] = point or (None, None)
     if complaint:
         draft.complain("latitude", complaint)
+
+
+_ZIP = ("zip", "zip_code", "zipcode", "postcode")
+
+
+def _address(draft: Draft, _source: str) -> None:
+    code = draft.cell("postal_code", *_ZIP).removesuffix(".0")
+    if found := read.with_its_zeros(code, draft.cell("state_province", "state")):
+        draft.values["postal_code"] = found
+        draft.complain_instead("postal_code", f"“{code}” has lost its first zero; it was taken as {found}")
 
 
 def _dialable(draft: Draft, _source: str) -> None:
     number = draft.values["number"]
     if not re.search(r"\d", number):
         raise _Refused("number", f"“{number}” has no digits")
+    if read.is_rounded(number):
+        raise _Refused("number", f"“{number}” is what a spreadsheet has left of a number, so nobody can dial it")
     try:
         draft.values["e164"] = read.dialable(number)
     except Unreadable as error:
         draft.values["e164"] = None
-        draft.complain("number", str(error))
+        draft.complain("number", f"{error}; it was kept as it is written")
 
 
 def _spoken(draft: Draft, _source: str) -> None:
@@ -291,7 +327,7 @@ def _spoken(draft: Draft, _source: str) -> None:
     draft.values["name"] = name or None
     draft.values["code"] = code_of(code) or code_of(name)
     if draft.values["code"] is None:
-        draft.complain("code" if code else "name", f"“{(code or name)[:60]}” is no language we know")
+        draft.complain("code" if code else "name", f"“{(code or name)[:60]}” is no language we know; its name was kept")
 
 
 def _area(draft: Draft, _source: str) -> None:
@@ -304,6 +340,13 @@ def _area(draft: Draft, _source: str) -> None:
 def _recurrence(draft: Draft, _source: str) -> None:
     """Hours that cannot be read in full are refused: half of them would send somebody to a closed door."""
     values = draft.values
+    every_other_day = values["freq"] == "DAILY" and (values["interval"] or 1) > 1
+    if every_other_day or (draft.cell("freq") and values["freq"] is None):
+        values["freq"] = None
+        reason = f"“{draft.cell('freq')[:60]}” is neither WEEKLY nor MONTHLY; the row was taken without days and times"
+        draft.complain_instead("freq", reason)
+        values.update(dict.fromkeys(("byday", "bymonthday", "opens_at", "closes_at")))
+        return
     days = draft.cell("byday", "weekday")
     values["byday"] = _or_refuse("byday", read.days, days) if days else None
     if values["freq"] == "DAILY":
@@ -313,9 +356,33 @@ def _recurrence(draft: Draft, _source: str) -> None:
     for column in ("opens_at", "closes_at"):
         text = draft.cell(column)
         values[column] = _or_refuse(column, read.time_of_day, text) if text else None
-        if text.endswith(("Z", "z")):
-            draft.complain(column, f"“{text}” is in UTC without a time zone; it was read as local time")
+    if (text := draft.cell("opens_at", "closes_at")).endswith(("Z", "z")):
+        draft.complain("opens_at", f"“{text}” is in UTC without a time zone; it was read as local time")
     _check_span(draft, values["opens_at"], values["closes_at"])
+    if not any(values[name] for name in _ODD):
+        return
+    values["until"] = _last_day(values) or values["until"]
+    if unclear := Opening(**{name: values[name] for name in _OF_OPENING}).unclear:
+        column, reason = unclear
+        draft.complain(column, f"“{draft.cell(column)[:60]}” {reason}; these hours are kept, and shown to nobody")
+
+
+_ODD = ("bymonthday", "interval", "byweekno", "byyearday", "count")
+_OF_OPENING = ("freq", "byday", "bymonthday", "interval", "dtstart", "until", "byweekno", "byyearday", "count")
+
+
+def _last_day(values: Mapping[str, Any]) -> date | None:
+    """The day of the last of `count` times; None when they are not counted, or go on for longer than anybody plans."""
+    first, count = values["dtstart"], values["count"]
+    if not first or not count or count < 1:
+        return None
+    opening = Opening(**{name: values[name] for name in _OF_OPENING if name != "count"})
+    days = (first + timedelta(days=ahead) for ahead in range(_LONGEST_COUNT))
+    return next(islice(filter(opening.on, days), count - 1, None), None)
+
+
+_LONGEST_COUNT = 10 * 366
+"""Days."""
 
 
 def _check_span(draft: Draft, opens_at: time | None, closes_at: time | None) -> None:
@@ -384,7 +451,7 @@ TABLES: tuple[Table, ...] = (
         ("taxonomy_terms", "taxonomy_term"),
         (
             Column("code"),
-            Column("name", required=True),
+            Column("name", also=("term",), required=True),
             Column("description", read.block),
             Column("taxonomy"),
             Column("language"),
@@ -462,13 +529,13 @@ TABLES: tuple[Table, ...] = (
         ("addresses", "address", "physical_addresses"),
         (
             Column("attention"),
-            Column("address_1"),
-            Column("address_2"),
+            Column("address_1", also=("street_1", "street", "street_address")),
+            Column("address_2", also=("street_2",)),
             Column("city"),
             Column("region"),
-            Column("state_province", read.state),
-            Column("postal_code", read.postal_code),
-            Column("country", read.country),
+            Column("state_province", read.state, also=("state",)),
+            Column("postal_code", read.postal_code, also=_ZIP),
+            Column("country", read.country, also=("country_code",)),
             Column(
                 "address_type",
                 _word(LocationType),
@@ -477,6 +544,7 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         (Link("location_id", "location", required=True),),
+        finish=_address,
     ),
     Table(
         "accessibility",
@@ -499,7 +567,7 @@ TABLES: tuple[Table, ...] = (
             Column("email"),
             Column(
                 "status",
-                _word(ServiceStatus),
+                _status,
                 default=ServiceStatus.ACTIVE,
                 # Whoever cannot be understood is not offered to anybody.
                 fallback=ServiceStatus.INACTIVE,
@@ -549,7 +617,7 @@ TABLES: tuple[Table, ...] = (
         "phone",
         ("phones", "phone"),
         (
-            Column("number", required=True),
+            Column("number", also=("phone_number",), required=True),
             # HSDS wants a number there; what is none is written beside it.
             Column("extension", also=("extension_text",)),
             Column("type"),

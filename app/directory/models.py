@@ -11,7 +11,7 @@ import uuid
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, func, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, and_, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -135,6 +135,10 @@ class Service(Imported, Base):
     # Extension: who last confirmed to us that all of this is still true. `assured_date` is what the source says of it.
     last_verified_on: Mapped[date | None]
     last_verified_by: Mapped[str | None]
+
+
+OFFERED = and_(Service.status == ServiceStatus.ACTIVE, Service.withdrawn_at.is_(None))
+"""The services that an agency offers now, and that its directory still lists."""
 
 
 class Location(Imported, Base):
@@ -498,7 +502,7 @@ class PlacedLocation(Base):
 class LocalEdit(Base):
     """Something of a service that its agency has corrected here, and that imports leave alone. Not HSDS.
 
-    A trigger keeps it, whatever statement writes the row; see `upkeep`.
+    A trigger keeps it, whatever statement writes the row; see `corrections`.
     """
 
     __tablename__ = "local_edit"
@@ -537,6 +541,8 @@ class Merge(Base):
     gone_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("service.id"))
     by: Mapped[str]
     at: Mapped[CreatedAt]
+    taken: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    """What only the other said and `kept_id` says since, as `LocalEdit` names it."""
     undone_by: Mapped[str | None]
     undone_at: Mapped[datetime | None]
 

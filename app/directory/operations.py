@@ -32,7 +32,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
-from app.db import Base, among, session
+from app.db import Base, among, changed, session
 from app.directory import capacity, formats
 from app.directory.codes import CapacityStatus
 from app.directory.models import (
@@ -51,7 +51,7 @@ from app.directory.rows import normal_name
 from app.errors import NotFound
 from app.events import ServicesChanged, publish
 from app.i18n import gettext as _
-from app.needs.vocabulary import Term, needs_for_terms
+from app.needs.vocabulary import Term, needs_for_name, needs_for_terms
 
 BATCH = 1000
 """Services in one announcement."""
@@ -175,6 +175,19 @@ def set_capacity(
     publish(ServicesChanged(service_ids=(service_id,)))
 
 
+def set_daily_limit(service_id: uuid.UUID, limit: int | None, *, by: str) -> bool:
+    """Write down how many people a service takes in on one day; None is as many as come. False where it was so.
+
+    :param by: whom the history names.
+    """
+    sign_changes(by)
+    return changed(
+        update(Service)
+        .where(Service.id == service_id, Service.intake_daily_limit.is_distinct_from(limit))
+        .values(intake_daily_limit=limit)
+    )
+
+
 def mark_stale(table: str, ids: Sequence[uuid.UUID]) -> None:
     """Note the services of which these rows of `table` say something that matching or their needs depend on."""
     for services in _services_of(table, ids) if ids else ():
@@ -254,6 +267,10 @@ class Terms:
             parents.append(parent_name)
         return Term(code or "", name, tuple(parents))
 
+    def tell_nothing(self, ids: Collection[uuid.UUID]) -> bool:
+        """Whether these are codes alone, which belong to somebody and are never taken apart, or none at all."""
+        return all(self._rows[id_][0] == self._rows[id_][1] for id_ in ids)
+
     def needs(self, ids: frozenset[uuid.UUID]) -> Collection[str]:
         """What a service answers that carries exactly these terms; many carry the same."""
         if ids not in self._needs:
@@ -277,6 +294,9 @@ def _work_out_needs(service_ids: Sequence[uuid.UUID], terms: Terms) -> None:
     for row in said:
         of.setdefault(row.link_id, set()).add(row.taxonomy_term_id)
     wanted = {(service, need) for service, listed in of.items() for need in terms.needs(frozenset(listed))}
+    untold = [id_ for id_ in service_ids if terms.tell_nothing(of.get(id_, ()))]
+    names = select(Service.id, Service.name).where(among(Service.id, untold))
+    wanted |= {(id_, need) for id_, name in session.execute(names) for need in needs_for_name(name)}
     rows = session.execute(
         select(ServiceNeed.service_id, ServiceNeed.need).where(among(ServiceNeed.service_id, service_ids))
     )

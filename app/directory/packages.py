@@ -6,19 +6,19 @@ refused before it is opened; a file that leads out of the package, or is an arch
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from app.directory.rows import Problem, Row, normal_name, rows
+from app.directory.rows import BROKEN, Problem, Row, normal_name, rows
 
 HARMLESS_SIZE = 64 * 1024 * 1024
 HIGHEST_RATIO = 100
@@ -35,11 +35,9 @@ TABLES = frozenset({".csv", ".tsv"})
 DOCUMENTS = frozenset({".json", ".ndjson", ".jsonl"})
 KINDS = TABLES | DOCUMENTS
 _ARCHIVES = frozenset({".zip", ".gz", ".7z", ".rar", ".tar", ".xlsx", ".xls"})
+_GZIP = ".gz"
 _DESCRIPTION = "datapackage"
 _CHUNK = 1024 * 1024
-
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
-"""What reading a damaged or unreadable member of a zip can raise."""
 
 
 class PackageError(Exception):
@@ -162,9 +160,10 @@ def broken(file: str, error: Exception) -> Problem:
 
 def plain_name(file: str) -> str:
     """The table a file is named after: “HSDS_Services-2024-03-01.CSV” is `services`."""
-    name = normal_name(PurePosixPath(file).name.rpartition(".")[0])
+    # A browser calls the second copy “services (1).csv”, Airtable the table's view “Services-Grid view.csv”.
+    name = normal_name(re.sub(r"\s*\(\d+\)$", "", PurePosixPath(file).name.rpartition(".")[0]))
     name = re.sub(r"^(?:hsds|open_?referral|or)_", "", name)
-    return re.sub(r"(?:_?(?:export|\d{4}_?\d{2}_?\d{2}(?:_?\d+)*))+$", "", name) or name
+    return re.sub(r"(?:_?(?:export|grid_view|sheet_?1|\d{4}_?\d{2}_?\d{2}(?:_?\d+)*))+$", "", name) or name
 
 
 def open_package(path: Path) -> Package:
@@ -178,8 +177,9 @@ def open_package(path: Path) -> Package:
         raise PackageError(f"There is no folder or file {path}.")
     if zipfile.is_zipfile(path) and path.suffix.lower() not in KINDS:
         return _zipped(path)
-    if path.suffix.lower() in KINDS:
-        return Package(path.stem, [Member(path.name, path.stat().st_size, partial(_open, path))])
+    if _kind(path) in KINDS:
+        member = _member(path)
+        return Package(PurePosixPath(member.file).stem, [member])
     raise PackageError(f"{path.name} is neither a folder nor a zip file, nor a CSV or JSON file.")
 
 
@@ -199,11 +199,38 @@ def _found(folder: Path) -> tuple[list[Member], list[Problem]]:
     for file in sorted(_files(folder, DEEPEST), key=lambda file: (len(file.parts), file.name)):
         if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
             problems.append(Problem(file.name, None, None, "leads out of the folder; it was not read", kept=False))
-        elif file.suffix.lower() in _ARCHIVES:
+        elif _kind(file) in _ARCHIVES:
             problems.append(_nested(file.name))
         else:
-            members.append(Member(file.name, file.stat().st_size, partial(_open, file)))
+            members.append(_member(file))
     return members, problems
+
+
+def _kind(file: Path) -> str:
+    """The ending that says what is in it: “.csv” of “services.CSV” and of “services.csv.gz”."""
+    ending = file.suffix.lower()
+    inner = Path(file.stem).suffix.lower()
+    return inner if ending == _GZIP and inner in KINDS else ending
+
+
+def _member(file: Path) -> Member:
+    if file.suffix.lower() != _GZIP:
+        return Member(file.name, file.stat().st_size, partial(_open, file))
+    return Member(file.stem, _unpacked_size(file), partial(_open_gzip, file))
+
+
+def _unpacked_size(file: Path) -> int:
+    """Counted, as a gzip file says it only modulo 4 GB."""
+    size, limit = 0, max(HARMLESS_SIZE, HIGHEST_RATIO * file.stat().st_size)
+    try:
+        with _open_gzip(file) as stream:
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                if size > limit:
+                    raise PackageError(f"{file.name} unpacks to more than a hundred times its size: it is not read.")
+    except BROKEN:  # it is reported when its rows are read
+        return size
+    return size
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
@@ -214,12 +241,16 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
             continue
         if file.is_dir() and depth and not file.is_symlink():
             yield from _files(file, depth - 1)
-        elif file.suffix.lower() in KINDS | _ARCHIVES and file.is_file():
+        elif _kind(file) in KINDS | _ARCHIVES and file.is_file():
             yield file
 
 
 def _open(file: Path) -> BinaryIO:
     return file.open("rb")
+
+
+def _open_gzip(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file))
 
 
 def _zipped(path: Path) -> Package:

@@ -28,6 +28,7 @@ from app.directory.codes import CapacityStatus, Frequency, LocationType, Service
 from app.directory.hours import Opening
 from app.directory.languages import name_of
 from app.directory.models import (
+    OFFERED,
     Accessibility,
     Address,
     DirectoryImport,
@@ -167,6 +168,8 @@ class ServiceLine:
     id: uuid.UUID
     name: str
     capacity: Capacity
+    daily_limit: int | None
+    """How many people it takes in on one day; None where it has not said so."""
 
 
 def card(service_at_location_id: uuid.UUID, at: datetime | None = None) -> Card | None:
@@ -316,13 +319,7 @@ def _open_among(ids: Sequence[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
 def organizations(text: str = "", limit: int = 50, offset: int = 0) -> list[OrganizationLine]:
     """Organizations by name, each with how many active services it has."""
     services = (
-        select(func.count(Service.id))
-        .where(
-            Service.organization_id == Organization.id,
-            Service.status == ServiceStatus.ACTIVE,
-            Service.withdrawn_at.is_(None),
-        )
-        .scalar_subquery()
+        select(func.count(Service.id)).where(Service.organization_id == Organization.id, OFFERED).scalar_subquery()
     )
     query = select(Organization.id, Organization.name, Organization.description, services.label("services")).where(
         Organization.withdrawn_at.is_(None)
@@ -344,15 +341,12 @@ def services_of(organization_id: uuid.UUID) -> list[ServiceLine]:
             Service.capacity_until,
             Service.capacity_source,
             Service.capacity_at,
+            Service.intake_daily_limit,
         )
-        .where(
-            Service.organization_id == organization_id,
-            Service.status == ServiceStatus.ACTIVE,
-            Service.withdrawn_at.is_(None),
-        )
+        .where(Service.organization_id == organization_id, OFFERED)
         .order_by(Service.name, Service.id)
     )
-    return [ServiceLine(row.id, row.name, _capacity(row, today)) for row in rows]
+    return [ServiceLine(row.id, row.name, _capacity(row, today), row.intake_daily_limit) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -365,6 +359,9 @@ class Said:
     """In words."""
     weekly: dict[str, dict[str, str]]
     """By day, “MO” to “SU”: “from” and “to” as 09:00, when hours are that simple; empty when they are not."""
+    languages: tuple[str, ...]
+    areas: tuple[str, ...]
+    """Whose people it is for."""
 
 
 def said_of_service(service_id: uuid.UUID) -> Said:
@@ -372,6 +369,7 @@ def said_of_service(service_id: uuid.UUID) -> Said:
     offers = session.execute(_offers().where(ServiceAtLocation.service_id == service_id)).all()
     owners = _owners(offers) | {"service_id": {service_id}}
     phones, documents, schedules = _owned(Phone, owners), _owned(RequiredDocument, owners), _owned(Schedule, owners)
+    spoken_here = _owned(Language, {"service_id": {service_id}}).get(service_id, ())
     by_place = [_nearest(schedules, offer) for offer in offers] or [schedules.get(service_id, [])]
     today = clock.now().astimezone(UNPLACED).date()
     spoken = [line for rows in by_place for line in hours.in_words(tuple(map(_opening, rows)), today, _, _locale())]
@@ -381,6 +379,8 @@ def said_of_service(service_id: uuid.UUID) -> Said:
         tuple(dict.fromkeys(row.document for row in _of_all(documents, offers, service_id) if row.document)),
         tuple(dict.fromkeys(spoken)),
         weeks[0] if all(week == weeks[0] for week in weeks) else {},
+        tuple(sorted(language.words for language in _spoken(spoken_here, _locale()))),
+        tuple(sorted({area.name for area in _of_all(_owned(ServiceArea, owners), offers, service_id) if area.name})),
     )
 
 
@@ -423,7 +423,7 @@ def _answers(need: str) -> Select[uuid.UUID]:
     return (
         select(ServiceNeed.service_id)
         .join(Service, Service.id == ServiceNeed.service_id)
-        .where(ServiceNeed.need == need, Service.status == ServiceStatus.ACTIVE, Service.withdrawn_at.is_(None))
+        .where(ServiceNeed.need == need, OFFERED)
     )
 
 
@@ -684,6 +684,9 @@ def _opening(row: Schedule) -> Opening:
         interval=row.interval,
         dtstart=row.dtstart,
         until=row.until,
+        byweekno=row.byweekno,
+        byyearday=row.byyearday,
+        count=row.count,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         description=" ".join(filter(None, (row.description, row.notes))) or None,

@@ -12,6 +12,8 @@ import csv
 import io
 import itertools
 import re
+import zipfile
+import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,12 +26,17 @@ FIELD_LIMIT = csv.field_size_limit()
 LINE_LIMIT = 1024 * 1024
 """Characters in one line of the file. A longer one is passed over without being kept."""
 
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What reading a damaged or unreadable member of a zip can raise."""
+
 _UNCLOSED = f"a quoted field is never closed, or is longer than {FIELD_LIMIT:,} characters"
 _CHUNK = 1024 * 1024
 _SAMPLE = 4096
 _PROGRESS_LINES = 64
 _BLANK_LINES = 20
-"""That may stand before the header."""
+"""That may stand before the header, or titles."""
+_FEWEST_COLUMNS = 3
+"""Of a table that has a title."""
 _DELIMITERS = ",;\t|"
 _NUL = "holds NUL characters, which were left out"
 
@@ -78,6 +85,7 @@ def rows(file: str, open_stream: Callable[[], BinaryIO], on_read: Callable[[int]
             yield Problem(file, 1, None, "has no header line", kept=False)
             return
         yield from _unclear_columns(file, header)
+        cells = _cells if len(set(header)) == len(header) else _cells_of_twins
         for outcome in _records(lines, len(header)):
             if outcome.line % _PROGRESS_LINES == 0:
                 on_read(stream.tell())
@@ -87,7 +95,13 @@ def rows(file: str, open_stream: Callable[[], BinaryIO], on_read: Callable[[int]
                 yield from (Problem(file, line, None, reason, kept=True) for line, reason in lines.slips)
                 lines.slips.clear()
             if outcome.fields is not None:
-                yield Row(file, outcome.line, _cells(header, outcome.fields))
+                yield Row(file, outcome.line, cells(header, outcome.fields))
+
+
+def harmless(cell: str | int | None) -> str | int:
+    """A cell of a report: a spreadsheet runs what begins with these signs, and the file is somebody else's."""
+    text = "" if cell is None else cell
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @lru_cache(maxsize=4096)
@@ -114,11 +128,10 @@ def encoding_of(stream: BinaryIO) -> Encoding:
     Files that were put together from several come in a mixture of UTF-8 and Windows-1252: each is read as what it is.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    chunk = stream.read(_CHUNK)
-    if wide := _wide(chunk):
-        return Encoding(wide)
     good, bad = 0, 0
-    while chunk:
+    for number, chunk in enumerate(_chunks(stream)):
+        if number == 0 and (wide := _wide(chunk)):
+            return Encoding(wide)
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError:
@@ -127,7 +140,6 @@ def encoding_of(stream: BinaryIO) -> Encoding:
             decoder.reset()
         else:
             good += 1 if not chunk.isascii() else 0
-        chunk = stream.read(_CHUNK)
     if decoder.getstate()[0]:
         bad += 1
     if not bad:
@@ -135,6 +147,15 @@ def encoding_of(stream: BinaryIO) -> Encoding:
     if good:
         return Encoding("utf-8-sig", "is UTF-8 only in parts; what is not was read as Windows-1252")
     return Encoding("utf-8-sig", "is not UTF-8; it was read as Windows-1252")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """As far as a damaged file goes; what is wrong with it is said when its rows are read."""
+    try:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+    except BROKEN:
+        return
 
 
 def _wide(beginning: bytes) -> str | None:
@@ -220,9 +241,10 @@ class _Lines:
         self._again.extendleft(reversed(self.taken[-1:]))
         self.number -= 1
 
-    def put_back_all_but_first(self) -> None:
-        self._again.extendleft(reversed(self.taken[1:]))
-        self.number -= len(self.taken) - 1
+    def put_back_all_but(self, number: int) -> None:
+        """Put back what was taken since `begin` but for that many lines."""
+        self._again.extendleft(reversed(self.taken[number:]))
+        self.number -= len(self.taken) - number
 
     def _pass_over(self) -> None:
         while (part := self._text.readline(LINE_LIMIT)) and not part.endswith(("\n", "\r")):
@@ -230,26 +252,52 @@ class _Lines:
 
 
 def _header(lines: _Lines) -> list[str]:
-    """The names in the first line that is not blank, whatever stands between them."""
-    for first in itertools.islice(lines, _BLANK_LINES):
-        plain = first.replace("\0", "").strip()
-        if not plain.strip(_DELIMITERS) or plain.casefold().startswith("sep="):
-            continue
-        lines.delimiter = max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", plain).count)
-        lines.put_back()
-        try:
-            lines.begin()
-            fields, _reason = _parse(lines)
-        except StopIteration:
-            return []
-        return [normal_name(name) for name in fields]
-    return []
+    """The names in the first line that is not blank nor a title, whatever stands between them."""
+    lines.begin()
+    beginning = list(itertools.islice(_stripped(lines), _BLANK_LINES))
+    place = _place_of_header(beginning)
+    lines.put_back_all_but(place or 0)
+    if place is None:
+        return []
+    lines.delimiter = _delimiter(beginning[place])
+    try:
+        lines.begin()
+        fields, _reason = _parse(lines)
+    except StopIteration:
+        return []
+    return [normal_name(name) for name in fields]
+
+
+def _stripped(lines: _Lines) -> Iterator[str]:
+    try:
+        yield from (line.replace("\0", "").strip() for line in lines)
+    except _TooLongLine:
+        return
+
+
+def _place_of_header(beginning: Sequence[str]) -> int | None:
+    """Above a table there may be its title, the date, and whose it is: lines with one cell, before one with several."""
+    filled = [0 if line.casefold().startswith("sep=") else _filled_cells(line) for line in beginning]
+    first = next((place for place, cells in enumerate(filled) if cells), None)
+    if first is None or filled[first] > 1:
+        return first
+    return next((place for place, cells in enumerate(filled) if cells >= _FEWEST_COLUMNS), first)
+
+
+def _delimiter(line: str) -> str:
+    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
+
+
+def _filled_cells(line: str) -> int:
+    return sum(bool(cell.strip(' "')) for cell in re.sub(r'"[^"]*"', "x", line).split(_delimiter(line)))
 
 
 def _unclear_columns(file: str, header: Sequence[str]) -> Iterator[Problem]:
     for name, times in Counter(filter(None, header)).items():
         if times > 1:
-            yield Problem(file, 1, name, f"is the name of {times} columns; the last one counts", kept=True)
+            yield Problem(
+                file, 1, name, f"is the name of {times} columns; the last one that is filled counts", kept=True
+            )
 
 
 def _records(lines: _Lines, width: int) -> Iterator[_Record]:
@@ -271,7 +319,7 @@ def _records(lines: _Lines, width: int) -> Iterator[_Record]:
             damage = None
             yield _Record(start, fields)
         elif len(lines.taken) > 1:
-            lines.put_back_all_but_first()
+            lines.put_back_all_but(1)
             damage = damage or _Damage(start, None, _UNCLOSED)
         elif damage is None:
             yield _damage_of_one_line(start, fields, width, reason, whole=whole)
@@ -312,10 +360,17 @@ def _misfit(fields: list[str], width: int, *, whole: bool) -> str | None:
 def _damage_of_one_line(line: int, fields: list[str], width: int, reason: str, *, whole: bool) -> _Damage:
     """A short line is padded, as spreadsheets leave empty last cells away; unless the file broke off in it."""
     if 1 < len(fields) < width and whole:
-        return _Damage(line, fields, f"{reason}; the missing ones were taken as empty")
+        padded = fields + [""] * (width - len(fields))
+        return _Damage(line, padded, f"{reason}; the missing ones were taken as empty")
     return _Damage(line, None, reason)
 
 
 def _cells(header: list[str], fields: list[str]) -> dict[str, str]:
     # PostgreSQL cannot keep a NUL in a text.
     return {name: field.replace("\0", "").strip() for name, field in zip(header, fields, strict=False) if name}
+
+
+def _cells_of_twins(header: list[str], fields: list[str]) -> dict[str, str]:
+    """The same where several columns have one name: the last one that is filled counts."""
+    filled = {name: text for name, field in zip(header, fields, strict=False) if (text := field.strip())}
+    return {name: filled.get(name, "").replace("\0", "") for name in header if name}

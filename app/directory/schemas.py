@@ -3,9 +3,14 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from app.forms import AtMost
+from app.i18n import marked
 
 MOST_PAGES = 50
 """Of one search; nobody reads on, and a page further down costs as much as all before it."""
+
+
+AGE = marked("Enter an age in years, such as 18, or leave it empty.")
+_AGE = validate.Regexp(r"\s*(1?\d?\d)?\s*$", error=AGE)
 
 
 class SearchIn(Schema):
@@ -24,12 +29,14 @@ class SearchIn(Schema):
 
 
 class CorrectionIn(Schema):
-    """What an agency says of its service. A box left empty says that there is nothing to say."""
+    """What an agency says of its service. A box left empty takes back what it said; one that is left out does not."""
 
-    description = fields.String(load_default="", validate=AtMost(5000))
-    eligibility_description = fields.String(load_default="", validate=AtMost(2000))
-    application_process = fields.String(load_default="", validate=AtMost(2000))
-    fees_description = fields.String(load_default="", validate=AtMost(1000))
-    wait_time = fields.String(load_default="", validate=AtMost(500))
-    email = fields.String(load_default="", validate=AtMost(200))
-    url = fields.String(load_default="", validate=AtMost(500))
+    description = fields.String(validate=AtMost(5000))
+    eligibility_description = fields.String(validate=AtMost(2000))
+    application_process = fields.String(validate=AtMost(2000))
+    fees_description = fields.String(validate=AtMost(1000))
+    wait_time = fields.String(validate=AtMost(500))
+    email = fields.String(validate=AtMost(200))
+    url = fields.String(validate=AtMost(500))
+    minimum_age = fields.String(validate=_AGE)
+    maximum_age = fields.String(validate=_AGE)

@@ -16,12 +16,17 @@ from werkzeug.wrappers import Response
 from app import clock, forms
 from app.config import settings
 from app.db import session
-from app.directory import queries, schemas, upkeep, values
+from app.directory import corrections, entries, merging, queries, schemas, values, verification
 from app.directory.codes import ServiceStatus
+from app.directory.corrections import Correction, Hours, Number
+from app.directory.languages import Spoken, code_of
+from app.directory.merging import Pair
 from app.directory.models import LocalEdit, Service
-from app.directory.upkeep import Correction, Hours, Number, Pair
 from app.errors import Invalid
-from app.i18n import day, marked
+from app.forms import Page
+from app.geography import areas
+from app.geography.areas import Area
+from app.i18n import day, language, marked, ngettext
 from app.i18n import gettext as _
 from app.staff.access import allow, me, public
 from app.staff.permissions import Action
@@ -29,6 +34,7 @@ from app.staff.permissions import Action
 bp = Blueprint("upkeep", __name__)
 
 PAGE = 20
+ASKED_AT_ONCE = 200
 MOST_LINES = 20
 """Phones or papers that one service may list."""
 
@@ -50,6 +56,10 @@ FIELD_WORDS = {
     "wait_time": marked("How long it takes"),
     "email": marked("E-mail"),
     "url": marked("Web page"),
+    "minimum_age": marked("From what age"),
+    "maximum_age": marked("Up to what age"),
+    "language": marked("Languages spoken"),
+    "service_area": marked("Where people must live"),
     "status": marked("Whether it is offered"),
     "phone": marked("Phone numbers"),
     "schedule": marked("Opening hours"),
@@ -71,8 +81,6 @@ ANSWERS = {
     "closed": marked("We do not offer this any more"),
 }
 
-Page = str | tuple[str, int]
-
 
 def _i() -> str:
     """Whom the history names: never by name."""
@@ -80,7 +88,7 @@ def _i() -> str:
 
 
 def _service(service_id: uuid.UUID) -> Service:
-    return upkeep.service_of(service_id, me().organization_id)
+    return corrections.service_of(service_id, me().organization_id)
 
 
 # An agency's own services
@@ -91,14 +99,14 @@ def _service(service_id: uuid.UUID) -> Service:
 def ours() -> str:
     """What an agency lists, with what needs a look."""
     organization_id = me().organization_id
-    services = upkeep.asked_about(organization_id) if organization_id else ()
+    services = verification.asked_about(organization_id) if organization_id else ()
     return render_template("directory/ours.html", rows=[_line(service) for service in services])
 
 
 def _line(service: Service) -> dict[str, Any]:
-    conflicts = upkeep.conflicts_of(service.id)
+    conflicts = corrections.conflicts_of(service.id)
     verified = max(filter(None, (service.last_verified_on, service.assured_date)), default=None)
-    stale = verified is None or verified < clock.now().date() - upkeep.STALE_AFTER
+    stale = verified is None or verified < clock.now().date() - verification.STALE_AFTER
     return {
         "href": url_for(".edit", service_id=service.id),
         "title": service.name,
@@ -120,10 +128,10 @@ def edit(service_id: uuid.UUID) -> Page:
 def correct(service_id: uuid.UUID) -> Response | Page:
     service = _service(service_id)
     try:
-        correction = _correction(request.form, _as_it_is(service))
+        correction = _correction(service, request.form)
     except Invalid as invalid:
-        return _edit_page(service, request.form, invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
-    upkeep.correct(service, correction, by=_i())
+        return _edit_page(service, request.form, invalid.fields)
+    corrections.correct(service, correction, by=_i())
     session.commit()
     flash(_("Written down. This is what people see from now on."), "success")
     return redirect(url_for(".edit", service_id=service.id), HTTPStatus.SEE_OTHER)
@@ -135,26 +143,26 @@ def choose(service_id: uuid.UUID) -> Response:
     """Settle where the source and the agency say different things."""
     service = _service(service_id)
     field = request.form.get("field", "")
-    conflict = next((edit for edit in upkeep.conflicts_of(service.id) if edit.field == field), None)
+    conflict = next((edit for edit in corrections.conflicts_of(service.id) if edit.field == field), None)
     if conflict is not None and request.form.get("choice") == "theirs":
-        upkeep.take_theirs(conflict, service, by=_i())
+        corrections.take_theirs(conflict, service, by=_i())
     elif conflict is not None:
-        upkeep.keep_ours(conflict)
+        corrections.keep_ours(conflict)
     session.commit()
     flash(_("Chosen."), "success")
     return redirect(url_for(".edit", service_id=service.id), HTTPStatus.SEE_OTHER)
 
 
-def _edit_page(service: Service, typed: Any, wrong: dict[str, str]) -> str:  # noqa: ANN401  a form, or what is stored
+def _edit_page(service: Service, typed: Any, wrong: dict[str, str]) -> Page:  # noqa: ANN401  a form, or what is stored
     listed = queries.said_of_service(service.id)
-    return render_template(
+    return forms.page(
         "directory/edit.html",
         service=service,
         values=typed,
         errors=wrong,
         days=[(code, _(name)) for code, name in DAYS.items()],
         hours=listed.hours,
-        conflicts=[_conflict(edit, service) for edit in upkeep.conflicts_of(service.id)],
+        conflicts=[_conflict(edit, service) for edit in corrections.conflicts_of(service.id)],
     )
 
 
@@ -172,39 +180,47 @@ def _conflict(edit: LocalEdit, service: Service) -> dict[str, str]:
 def _as_it_is(service: Service) -> dict[str, str]:
     listed = queries.said_of_service(service.id)
     return {
-        **{field: getattr(service, field) or "" for field in upkeep.FIELDS},
+        **{field: corrections.said(service, field) for field in corrections.FIELDS},
         "phones": "\n".join(listed.phones),
         "documents": "\n".join(listed.documents),
+        "languages": "\n".join(listed.languages),
+        "areas": "\n".join(listed.areas),
         **{f"{code}-{end}": value for code, ends in listed.weekly.items() for end, value in ends.items()},
     }
 
 
-def _correction(typed: MultiDict[str, str], before: dict[str, str]) -> Correction:
+def _correction(service: Service, typed: MultiDict[str, str]) -> Correction:
     """What was typed, and of the lists only those that are not as they were.
 
     :raises Invalid: a sentence for each wrong box.
     """
+    before = _as_it_is(service)
     wrong: dict[str, str] = {}
-    said = forms.load(schemas.CorrectionIn(), {name: typed.get(name, "") for name in upkeep.FIELDS})
+    said = forms.load(schemas.CorrectionIn(), {name: typed[name] for name in corrections.FIELDS if name in typed})
     fields = {name: values.block(text) for name, text in said.items()}
-    if fields["url"]:
+    if fields.get("url"):
         try:
             fields["url"] = values.web_address(fields["url"])
         except values.Unreadable:
             wrong["url"] = _("Enter a web address such as https://example.org.")
-    if fields["email"] and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", fields["email"]):
+    if fields.get("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", fields["email"]):
         wrong["email"] = _("Enter an e-mail address such as help@example.org.")
+    low, high = fields.get("minimum_age"), fields.get("maximum_age")
+    if low and high and int(low) > int(high):
+        wrong["maximum_age"] = _("The last age is below the first one. Please check both.")
     phones = _phones(typed.get("phones", ""), wrong) if _new(typed, before, "phones") else None
     documents = _lines(typed.get("documents", "")) if _new(typed, before, "documents") else None
     boxes = [f"{code}-{end}" for code in DAYS for end in ("from", "to")]
     hours = _hours(typed, wrong) if any(_new(typed, before, box) for box in boxes) else None
+    spoken = _languages(typed.get("languages", ""), wrong) if _new(typed, before, "languages") else None
+    served = _areas(service, typed["areas"], _lines(before["areas"]), wrong) if _new(typed, before, "areas") else None
     if wrong:
         raise Invalid(wrong)
-    return Correction(fields, phones, documents, hours)
+    return Correction(fields, phones, documents, hours, spoken, served)
 
 
 def _new(typed: MultiDict[str, str], before: dict[str, str], name: str) -> bool:
-    return _lines(typed.get(name, "")) != _lines(before.get(name, ""))
+    return name in typed and _lines(typed[name]) != _lines(before.get(name, ""))
 
 
 def _lines(text: str) -> list[str]:
@@ -218,6 +234,27 @@ def _phones(text: str, wrong: dict[str, str]) -> list[Number]:
             found.append(Number(line, values.dialable(line)))
         except values.Unreadable:
             wrong["phones"] = _("Enter one phone number on each line, such as 410-555-0123.")
+    return found
+
+
+def _languages(text: str, wrong: dict[str, str]) -> list[Spoken]:
+    found = {}
+    for line in _lines(text):
+        if code := code_of(line, language()):
+            found[code] = Spoken(code, line)
+        else:
+            wrong["languages"] = _("We do not know the language “%(name)s”. Please write its usual name.", name=line)
+    return list(found.values())
+
+
+def _areas(service: Service, text: str, before: list[str], wrong: dict[str, str]) -> dict[str, Area]:
+    """A name that stands there already stays, whether it means anything to us or not."""
+    state = entries.states_of({service.id}).get(service.id, "")
+    found = {line: areas.read([line], state=state) for line in _lines(text)}
+    if unknown := next((line for line, area in found.items() if not area and line not in before), None):
+        wrong["areas"] = _(
+            "We do not know the place “%(name)s”. Please write a county, a state or ZIP codes.", name=unknown
+        )
     return found
 
 
@@ -247,13 +284,14 @@ def _time(text: str) -> time | None:
 def upkeep_list() -> str:
     page = request.args.get("page", default=1, type=int)
     page = min(max(page, 1), schemas.MOST_PAGES)
-    found = upkeep.unconfirmed(PAGE + 1, PAGE * (page - 1))
+    found = verification.unconfirmed(PAGE + 1, PAGE * (page - 1))
     return render_template(
         "directory/upkeep.html",
         agencies=found[:PAGE],
         previous=url_for(".upkeep_list", page=page - 1) if page > 1 else "",
         following=url_for(".upkeep_list", page=page + 1) if len(found) > PAGE and page < schemas.MOST_PAGES else "",
-        answers=upkeep.answers_to_handle(PAGE),
+        answers=verification.answers_to_handle(PAGE),
+        to_ask=verification.left_to_ask(ASKED_AT_ONCE) if settings().email_gateway != "off" else 0,
     )
 
 
@@ -261,17 +299,27 @@ def upkeep_list() -> str:
 @allow(Action.KEEP_DIRECTORY)
 def ask() -> Response:
     organization_id = request.form.get("organization", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
-    question = upkeep.ask_agency(organization_id, by=_i())
+    question = verification.send(organization_id, by=_i())
     session.commit()
     return redirect(url_for(".asked", question_id=question.id), HTTPStatus.SEE_OTHER)
+
+
+@bp.post("/directory/questions/all")
+@allow(Action.KEEP_DIRECTORY)
+def ask_all() -> Response:
+    """Ask all whose address is known, some hundreds at a time: whoever asks reads the answers, too."""
+    asked = verification.send_to_all(ASKED_AT_ONCE, by=_i())
+    session.commit()
+    flash(ngettext("%(n)s agency is being asked.", "%(n)s agencies are being asked.", asked), "success")
+    return redirect(url_for(".upkeep_list"), HTTPStatus.SEE_OTHER)
 
 
 @bp.get("/directory/questions/<uuid:question_id>")
 @allow(Action.KEEP_DIRECTORY)
 def asked(question_id: uuid.UUID) -> str:
-    """The link for one agency, to be sent, told or printed."""
-    question, organization = upkeep.a_question(question_id)
-    link = f"{settings().public_base_url}{url_for('.listing', token=upkeep.token_of(question))}"
+    """The link for one agency, which goes to its address if it has one, and can be sent, told or printed."""
+    question, organization = verification.a_question(question_id)
+    link = f"{settings().public_base_url}{url_for('.listing', token=verification.token_of(question))}"
     subject = _("Is what we tell people about you still right?")
     body = _("Please look at your services and tell us with one tap whether they are still right: %(link)s", link=link)
     return render_template(
@@ -282,6 +330,7 @@ def asked(question_id: uuid.UUID) -> str:
         mail=f"mailto:{quote(organization.email)}?subject={quote(subject)}&body={quote(body)}"
         if organization.email
         else "",
+        asked=bool(organization.email) and settings().email_gateway != "off",
         answered=question.answered_at is not None,
     )
 
@@ -290,11 +339,11 @@ def asked(question_id: uuid.UUID) -> str:
 @allow(Action.KEEP_DIRECTORY)
 def finish(question_id: uuid.UUID) -> Response:
     """Somebody has seen to an answer; services that the agency has given up are closed with it, when that is asked."""
-    question, _organization = upkeep.a_question(question_id)
+    question, _organization = verification.a_question(question_id)
     for service_id in request.form.getlist("close", type=uuid.UUID):
         if question.answers.get(str(service_id)) == "closed":
-            upkeep.close_service(upkeep.service_of(service_id, question.organization_id), by=_i())
-    upkeep.finish(question)
+            corrections.close_service(corrections.service_of(service_id, question.organization_id), by=_i())
+    verification.finish(question)
     session.commit()
     flash(_("Done. It is off the list."), "success")
     return redirect(url_for(".upkeep_list"), HTTPStatus.SEE_OTHER)
@@ -303,12 +352,12 @@ def finish(question_id: uuid.UUID) -> Response:
 @bp.get("/listing/<token>")
 @public("the agency answers from a signed link, without an account; it shows what the directory shows")
 def listing(token: str) -> str:
-    question, organization = upkeep.question_of(token)
+    question, organization = verification.question_of(token)
     if question.answered_at is not None:
         return render_template("directory/listing.html", organization=organization.name, thanks=True)
     services = [
         {"id": service.id, "name": service.name, "said": queries.said_of_service(service.id), "row": service}
-        for service in upkeep.asked_about(organization.id)
+        for service in verification.asked_about(organization.id)
         if service.status is ServiceStatus.ACTIVE
     ]
     return render_template(
@@ -323,15 +372,15 @@ def listing(token: str) -> str:
 @bp.post("/listing/<token>")
 @public("the agency answers from a signed link, without an account")
 def answer(token: str) -> Response:
-    question, _organization = upkeep.question_of(token)
+    question, _organization = verification.question_of(token)
     said = {}
-    for service in upkeep.asked_about(question.organization_id):
+    for service in verification.asked_about(question.organization_id):
         chosen = request.form.get(f"service-{service.id}", "")
         if chosen in ANSWERS:
             said[service.id] = chosen
     note = request.form.get("note", "")[:4000]
     if said or note.strip():
-        upkeep.answer(question, said, note)
+        verification.answer(question, said, note)
         session.commit()
     else:
         flash(_("Choose an answer for at least one service."), "error")
@@ -346,8 +395,8 @@ def answer(token: str) -> Response:
 def duplicates() -> str:
     return render_template(
         "directory/duplicates.html",
-        pairs=[_pair(pair) for pair in upkeep.possible_duplicates(PAGE)],
-        merges=upkeep.merges(PAGE),
+        pairs=[_pair(pair) for pair in merging.possible_duplicates(PAGE)],
+        merges=merging.merges(PAGE),
     )
 
 
@@ -365,11 +414,11 @@ def decide() -> Response:
     one = request.form.get("one", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
     other = request.form.get("other", type=uuid.UUID) or abort(HTTPStatus.BAD_REQUEST)
     if request.form.get("choice") == "two":
-        upkeep.keep_apart(one, other)
+        merging.keep_apart(one, other)
         flash(_("They stay two. You are not asked again."), "success")
     else:
         kept, gone = (other, one) if request.form.get("choice") == "other" else (one, other)
-        upkeep.merge(kept, gone, by=_i())
+        merging.merge(kept, gone, by=_i())
         flash(_("They are one now. You can undo it below."), "success")
     session.commit()
     return redirect(url_for(".duplicates"), HTTPStatus.SEE_OTHER)
@@ -378,7 +427,7 @@ def decide() -> Response:
 @bp.post("/directory/merges/<uuid:merge_id>/undo")
 @allow(Action.KEEP_DIRECTORY)
 def undo(merge_id: uuid.UUID) -> Response:
-    upkeep.undo_merge(merge_id, by=_i())
+    merging.undo_merge(merge_id, by=_i())
     session.commit()
     flash(_("They are two again."), "success")
     return redirect(url_for(".duplicates"), HTTPStatus.SEE_OTHER)

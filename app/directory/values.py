@@ -6,6 +6,7 @@ a reason for the import's report. None of them guesses.
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 
 from app.directory.hours import parse_days, parse_time
+from app.geography import areas, zips
 
 __all__ = [
     "Unreadable",
@@ -26,6 +28,7 @@ __all__ = [
     "days",
     "dialable",
     "flag",
+    "is_rounded",
     "line",
     "moment",
     "number",
@@ -35,18 +38,31 @@ __all__ = [
     "time_of_day",
     "web_address",
     "whole",
+    "with_its_zeros",
 ]
 
 LARGEST_WHOLE = 2**31 - 1
-EARLIEST, LATEST = 1900, 2200
-"""Years that a date may have; others are slips, and some of them no database can keep."""
+EARLIEST, LATEST = 1901, 2200
+"""Years that a date may have; others are slips, or the first day of 1900, which is how some databases write “never”."""
 
 OLDEST = 150
 SOUTHERNMOST = -60.0
 """South of this nobody lives: such a latitude is a longitude."""
 
-_DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%y", "%m/%d/%Y %H:%M", "%B %d, %Y", "%b %d, %Y", "%Y/%m/%d")
+_DATES = ("%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%b %d, %Y", "%Y/%m/%d", "%Y-%m-%d", "%d-%b-%Y", "%d-%b-%y")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DATE_FORMATS = tuple(f"{day}{time}" for time in _TIMES for day in _DATES)
 _ZIP = re.compile(r"\d{5}(-\d{4})?")
+_ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+\d+")
+_TAG = re.compile(
+    r"</?(?:a|b|i|u|p|em|strong|span|div|font|br|hr|h[1-6]|ul|ol|li|table|tbody|thead|tr|td|th|small|sup|sub|blockquote)"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});")
+_BREAKS = re.compile(r"<br\s*/?>|</?(?:p|div|li|tr|h[1-6]|ul|ol|table|blockquote)(?:\s[^<>]*)?>", re.IGNORECASE)
+_MOST_LAYERS = 4
+"""Of HTML written as HTML once more."""
 _ZIP_LIST = re.compile(r"\d{5}(?:-\d{4})?(?:[\s,;/|]+\d{5}(?:-\d{4})?)*[\s,;/|]*")
 _SHORT_CODES = frozenset({"211", "311", "411", "511", "711", "811", "911", "988"})
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
@@ -64,14 +80,31 @@ class Unreadable(ValueError):
 
 
 def line(text: str) -> str:
-    """A name: all white space is one space."""
-    return " ".join(text.split())
+    """A name: all white space is one space, and HTML is the text it stands for."""
+    return " ".join(_without_html(text).split())
 
 
 def block(text: str) -> str:
-    """Paragraphs: lines stay, the padding around them goes."""
-    lines = [" ".join(part.split()) for part in text.splitlines()]
+    """Paragraphs: lines stay, the padding around them goes, and HTML is the text it stands for."""
+    lines = [" ".join(part.split()) for part in _without_html(text).splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _without_html(text: str) -> str:
+    """Only tags that texts are formatted with: “under <18 years>” is no HTML."""
+    for _layer in range(_MOST_LAYERS):
+        if "<" not in text and "&" not in text:
+            break
+        plain = _TAG.sub("", _BREAKS.sub("\n", _ENTITY.sub(_unescaped, text)))
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    # PostgreSQL cannot keep a NUL, which some write as a reference.
+    return html.unescape(entity[0]).replace("\0", "")
 
 
 def whole(text: str) -> int:
@@ -170,7 +203,7 @@ def postal_code(text: str) -> str:
 
     :raises Unreadable: digits only, and not five or nine of them.
     """
-    code = text.strip()
+    code = re.sub(r"(?<=\d)\.0+$", "", text.strip())
     if re.fullmatch(r"\d{9}", code):
         return f"{code[:5]}-{code[5:]}"
     if re.fullmatch(r"\d{5}-?", code):
@@ -180,11 +213,28 @@ def postal_code(text: str) -> str:
     return code
 
 
+def with_its_zeros(code: str, state: str) -> str | None:
+    """The ZIP code of a state in New England or the Caribbean that a spreadsheet took for a number: 2139 is 02139.
+
+    None when no such code is in that state.
+    """
+    if len(code) not in {3, 4} or not code.isdecimal():
+        return None
+    whole_code = code.zfill(5)
+    place = zips.find(whole_code)
+    return whole_code if place and place.state == areas.state_code(state) else None
+
+
 def postal_codes(text: str) -> list[str]:
     """The ZIP codes of a text that is nothing but a list of them; of any other text, none."""
     if not _ZIP_LIST.fullmatch(text.strip()):
         return []
     return list(dict.fromkeys(code[:5] for code in re.split(r"[\s,;/|]+", text.strip()) if code))
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a spreadsheet took a number of a telephone for a large one: of 4.13788E+09 the rest is lost."""
+    return _ROUNDED.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -223,17 +273,22 @@ def coordinates(latitude: str, longitude: str) -> tuple[tuple[float, float] | No
     if _habitable(*point):
         return point, None
     if _habitable(*reversed(point)):
-        return (point[1], point[0]), f"{latitude}, {longitude} were the wrong way round and have been swapped"
-    return None, f"{latitude}, {longitude} is not a place on earth, so it is left open"
+        return (point[1], point[0]), f"“{latitude}, {longitude}” were the wrong way round and have been swapped"
+    return None, f"“{latitude}, {longitude}” is not a place on earth, so it is left open"
 
 
 def _point(latitude: str, longitude: str) -> tuple[float, float]:
     if not latitude or not longitude:
         raise Unreadable("only one of latitude and longitude is given")
-    point = number(latitude), number(longitude)
+    point = _degrees(latitude), _degrees(longitude)
     if point == (0.0, 0.0):
         raise Unreadable("0, 0 is in the Atlantic")
     return point
+
+
+def _degrees(text: str) -> float:
+    """Degrees have no thousands: in 42,1 the comma is a decimal one."""
+    return number(text.replace(",", ".") if "." not in text else text)
 
 
 def _iso(text: str) -> datetime | None:

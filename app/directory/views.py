@@ -31,6 +31,7 @@ from app.directory.mapping import source_name
 from app.directory.models import DirectoryImport
 from app.directory.packages import PackageError
 from app.directory.queries import Card
+from app.directory.rows import harmless
 from app.errors import Invalid, NotFound
 from app.geography import travel, words, zips
 from app.geography.distance import miles
@@ -339,15 +340,9 @@ def _report_lines(import_id: uuid.UUID) -> Iterator[str]:
     writer.writerow(REPORT)
     for problem in queries.import_problems(import_id):
         cells = (problem.file, problem.line, problem.field, problem.reason)
-        writer.writerow([*map(_harmless, cells), "taken" if problem.kept else "left out"])
+        writer.writerow([*map(harmless, cells), "taken" if problem.kept else "left out"])
         if table.tell() > REPORT_PIECE:
             yield table.getvalue()
             table.seek(0)
             table.truncate()
     yield table.getvalue()
-
-
-def _harmless(cell: str | int | None) -> str | int:
-    """A spreadsheet runs what begins with these signs; the file that was imported is somebody else's."""
-    text = "" if cell is None else cell
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

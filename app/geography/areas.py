@@ -193,6 +193,11 @@ def _one(words: str, state: str) -> Area:
     five = zips.five_digits(words)
     if five:
         return Area(postal_codes=frozenset({five}))
+    from_the_state_down = re.split(r"\s+-\s+", words)
+    if len(from_the_state_down) > 1 and (of := state_code(from_the_state_down[0])):
+        # “MD - Allegany County”, as 211s write it; of what is narrower only a ZIP code is plain.
+        last = from_the_state_down[-1]
+        return _one(last, of) if len(from_the_state_down) == 2 or zips.five_digits(last) else Area()  # noqa: PLR2004
     code = state_code(_STATE_WORDS.sub("", words))
     name, _comma, of_state = words.rpartition(",")
     there = state_code(of_state) if name else state

@@ -355,6 +355,9 @@ def _openings(
 
 
 _OPENING_COLUMNS = (
+    "byweekno",
+    "byyearday",
+    "count",
     "opens_at",
     "closes_at",
     "freq",

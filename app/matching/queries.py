@@ -36,7 +36,7 @@ from app import clock
 from app.db import session
 from app.directory import queries as directory
 from app.directory.codes import LocationType, ServiceStatus
-from app.directory.models import Address, Organization, Service, ServiceAtLocation
+from app.directory.models import OFFERED, Address, Organization, Service, ServiceAtLocation
 from app.errors import NotFound
 from app.geography import areas
 from app.geography.areas import Area, Whereabouts
@@ -556,7 +556,7 @@ def _why_unlisted(service_at_location_id: uuid.UUID) -> str:
     if listed:
         return "another-need"
     active = session.scalar(
-        select(and_(Service.status == ServiceStatus.ACTIVE, Service.withdrawn_at.is_(None)))
+        select(OFFERED)
         .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)
         .where(ServiceAtLocation.id == service_at_location_id, ServiceAtLocation.withdrawn_at.is_(None))
     )

@@ -5,9 +5,10 @@ candidates) and reports. It is data: to add a need, add it to `needs.yaml`; a mi
 the start with one sentence.
 
 A service is put under a need by the directory's own taxonomy terms, never by words in its
-description. Term codes are trusted only for the top heading ("102" is Food in every edition of Open
-Eligibility): below it, editions disagree ("103-04" is Housing Advice in one and Maintenance &
-Repairs in another), so there the term's *name* decides.
+description. Only where a directory has no terms for a service at all does the service's own name
+count, as far as it holds the name of a term. Term codes are trusted only for the top heading ("102"
+is Food in every edition of Open Eligibility): below it, editions disagree ("103-04" is Housing
+Advice in one and Maintenance & Repairs in another), so there the term's *name* decides.
 """
 
 from __future__ import annotations
@@ -101,6 +102,27 @@ def needs_for_terms(terms: Iterable[Term]) -> frozenset[str]:
     """The needs a service with these terms can answer, by code; empty when we cannot tell."""
     listed = tuple(terms)
     return frozenset(code for code, need in NEEDS.items() if any(need.terms.covers(term) for term in listed))
+
+
+def needs_for_name(name: str) -> frozenset[str]:
+    """The needs that a service's own name says it answers: “St. Mary's Food Pantry” holds the name of a term.
+
+    A name of one word has to be all of it: “Utilities” is no help with bills when it is a department of them. A refuge
+    from violence is found as that and as nothing else.
+    """
+    words = f" {_normal(_PUNCTUATION.sub(' ', name))} "
+    if _NOT_FOR_CLIENTS.search(words):
+        return frozenset()
+    found = frozenset(code for code, need in NEEDS.items() if any(_holds(words, term) for term in need.terms.names))
+    return frozenset(code for code in found if NEEDS[code].sensitive) or found
+
+
+_PUNCTUATION = re.compile(r"[^\w&/ -]")
+_NOT_FOR_CLIENTS = re.compile(r" (?:volunteer|donat|donor)")
+
+
+def _holds(words: str, term: str) -> bool:
+    return f" {term} " in words if " " in term else f" {term} " == words
 
 
 def load(file: Traversable) -> Mapping[str, Need]:

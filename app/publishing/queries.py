@@ -36,6 +36,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.db import Base, session
 from app.directory.models import (
     Address,
+    AreaServed,
     Attribute,
     Location,
     Organization,
@@ -47,6 +48,7 @@ from app.directory.models import (
 )
 from app.directory.standins import STAND_IN
 from app.geography import boxes, zips
+from app.geography.areas import Whereabouts
 from app.geography.distance import EARTH_RADIUS_MILES
 from app.geography.places import Point
 from app.publishing.hsds import (
@@ -420,7 +422,8 @@ def _changed_beside(
 def _covering(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     """Services at locations for people of one ZIP code.
 
-    Who lists ZIP codes as the area is taken at that word; who does not covers what is near.
+    Who names an area by ZIP codes, counties or states, or draws one, is taken at that word (a drawn one by the box
+    around it); who does not covers what is near.
     """
     if wanted.postcode is None:
         return
@@ -429,8 +432,25 @@ def _covering(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     if five is None or place is None:
         yield false()
         return
-    covers = _of_area(ServiceArea.postal_codes.contains([five]))
-    says_nothing = ~_of_area(func.cardinality(ServiceArea.postal_codes) > 0)
+    where = Whereabouts.of_zip(five)
+    latitude, longitude = place.point
+    covers = _of_area(
+        or_(
+            AreaServed.nationwide,
+            AreaServed.postal_codes.contains([five]),
+            AreaServed.counties.contains([where.county]),
+            AreaServed.states.contains([where.state]),
+            and_(
+                AreaServed.south <= latitude,
+                AreaServed.north >= latitude,
+                AreaServed.west <= longitude,
+                AreaServed.east >= longitude,
+            ),
+        )
+    )
+    listed = (AreaServed.postal_codes, AreaServed.counties, AreaServed.states)
+    is_plain = or_(AreaServed.nationwide, AreaServed.south.is_not(None), *(func.cardinality(one) > 0 for one in listed))
+    says_nothing = ~_of_area(is_plain)
     if wanted.proximity is not None:
         yield or_(covers, says_nothing)
         yield _near(five, place.point, wanted.proximity / METERS_A_MILE)
@@ -441,7 +461,8 @@ def _covering(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
 def _of_area(such: ColumnElement[bool]) -> ColumnElement[bool]:
     """Services at locations that have such an area, or whose service has one."""
     owners = ((Service.id, ServiceArea.service_id), (ServiceAtLocation.id, ServiceArea.service_at_location_id))
-    return or_(*(exists().where(owner == id_, ServiceArea.withdrawn_at.is_(None), such) for id_, owner in owners))
+    there = exists().where(AreaServed.service_area_id == ServiceArea.id, ServiceArea.withdrawn_at.is_(None), such)
+    return or_(*(there.where(owner == id_) for id_, owner in owners))
 
 
 def _near(postcode: str, center: Point, miles: float) -> ColumnElement[bool]:

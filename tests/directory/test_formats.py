@@ -368,7 +368,18 @@ def test_a_mapping_that_nobody_understands_is_refused_in_one_sentence(tmp_path: 
         ("Fri-Sun 10am - 2pm\nTues 1pm-3pm.", ["FR,SA,SU 10:00 14:00", "TU 13:00 15:00"]),
         ("Mon-Fri 9-5", None),
         ("Mon-Fri 9am-5pm, closed for lunch", None),
-        ("24/7", None),
+        ("24/7", ["MO,TU,WE,TH,FR,SA,SU 00:00 23:59"]),
+        ("24 hrs/day, 7 days/wk.", ["MO,TU,WE,TH,FR,SA,SU 00:00 23:59"]),
+        ("M-F 9a-5p; Sat closed", ["MO,TU,WE,TH,FR 09:00 17:00"]),
+        ("Mon-Thu 9am-12pm, 1pm-5pm", ["MO,TU,WE,TH 09:00 12:00", "MO,TU,WE,TH 13:00 17:00"]),
+        ("mon: 8:30:00 - 16:00:00 sat: 0:00:00 - 0:00:00", ["MO 08:30 16:00"]),
+        ("8:30 a.m. to 5 p.m., Weekdays", ["MO,TU,WE,TH,FR 08:30 17:00"]),
+        ("Sat 9:00 to 3:00pm", ["SA 09:00 15:00"]),
+        ("Sat 7:00 to 9:00pm", None),  # in the morning, or in the evening?
+        ("Mon 9:00-5:00", None),
+        ("sat: 0:00:00 - 0:00:00", None),  # all day, or not at all?
+        ("1st Mon 9am-5pm", None),
+        ("Closed", None),
         ("", []),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, scoped_session
 
 from app.db import copy_rows
-from app.directory import importing, packages, queries
+from app.directory import documents, import_history, packages, queries, writing
 from app.directory.importing import HELD_BACK_FROM, ImportReport, Wishes, import_directory, preview
 from app.directory.models import DirectoryImport, Location, Organization, Service
 from app.directory.packages import PackageError, open_package
@@ -251,8 +253,8 @@ def test_a_preview_says_what_would_change_and_changes_nothing(session: DB, tmp_p
     assert set(session.scalars(select(Service.name))) == {"Service 0", "Service 1", "Service 2"}
     assert withdrawn(session) == 0
     assert session.scalar(select(func.count()).select_from(DirectoryImport)) == 1
-    shown = importing.announce_preview("town", "town")
-    importing.keep_preview(shown, report)
+    shown = import_history.announce_preview("town", "town")
+    import_history.keep_preview(shown, report)
     assert session.get_one(DirectoryImport, shown).ended_at
     assert import_directory(tmp_path, "town").tables["service"].new == 1
 
@@ -274,7 +276,7 @@ def test_every_row_of_a_batch_is_tried_when_the_database_refuses_one(
             given = [{**row, "organization_id": None} if row.get("name") == "Service 7" else row for row in given]
         whole(table, given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importing, "copy_rows", refuse)
+    monkeypatch.setattr(writing, "copy_rows", refuse)
     report = of_services(tmp_path, 20)
     assert [(problem.line, problem.reason) for problem in report.problems] == [(9, "was refused by the database")]
     assert session.scalar(select(func.count()).select_from(Service)) == 19
@@ -286,3 +288,108 @@ def test_json_that_is_no_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps({"hello": "world"}))
     with pytest.raises(PackageError, match="not a directory we can read"):
         import_directory(tmp_path, "town")
+
+
+# JSON as nobody should write it
+
+GOOD = {"id": "2", "name": "Good", "status": "active", "organization": {"id": "o", "name": "O"}}
+BRACES = {"name": 'x\\"[{}]' * 100_000, "more": [{"a": "}"}] * 100_000}
+
+
+def array(*objects: str) -> str:
+    return f"[{','.join(objects)}]"
+
+
+HOSTILE_JSON: dict[str, tuple[str, str, list[str]]] = {
+    "an object that is too long": (
+        array(json.dumps({"id": "1", **BRACES}), json.dumps(GOOD)),
+        "it was left out",
+        ["Good"],
+    ),
+    "a field that is too long, by lines": (
+        f'{{"id": "1", "name": "{"x" * 5_000_000}"}}\n{json.dumps(GOOD)}\n',
+        "“name” is longer than",
+        ["Good"],
+    ),
+    "very deep": (array(json.dumps(GOOD), '{"a":' * 100_000 + "1" + "}" * 100_000), "is nested too deeply", ["Good"]),
+    "deep lists": ("[" * 100_000 + "]" * 100_000, "is nested too deeply", []),
+    "deep parents": (
+        array('{"id": "1", "name": "a", "parent_organization": ' * 50 + "null" + "}" * 50, json.dumps(GOOD)),
+        "what is inside of it was left out",
+        ["a", "Good"],
+    ),
+    "a number without end": (
+        array(json.dumps(GOOD).replace('"active"', '"active", "minimum_age": 1' + "0" * 9_000)),
+        "is not a number",
+        ["Good"],
+    ),
+    "half of a character": (array(json.dumps({**GOOD, "name": "Good\ud83d"})), "", ["Good\ufffd"]),
+    "an object for a name": (
+        array(json.dumps({**GOOD, "id": "1", "name": {"en": "x"}}), json.dumps(GOOD)),
+        "is an object and no text",
+        ["Good"],
+    ),
+}
+
+
+@pytest.fixture
+def small_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that a test reaches without long waits."""
+    monkeypatch.setattr(documents, "LARGEST_OBJECT", 1024 * 1024)
+
+
+@pytest.mark.usefixtures("small_objects")
+@pytest.mark.parametrize(("content", "said", "names"), HOSTILE_JSON.values(), ids=HOSTILE_JSON)
+def test_hostile_json_costs_itself_and_no_good_row(
+    session: DB, tmp_path: Path, content: str, said: str, names: list[str]
+) -> None:
+    (tmp_path / "services.json").write_text(content)
+    report = import_directory(tmp_path, "json")
+    assert any(said in problem.reason for problem in report.problems) or not said
+    assert list(session.scalars(select(Service.name))) == names
+
+
+def test_a_table_that_grows_while_it_is_read_is_read_as_far_as_it_is(
+    session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path, town())
+    number = 0
+    whole = packages._open
+
+    def grow(file: Path) -> BinaryIO:
+        nonlocal number
+        number += 1
+        if file.name == "services.csv":
+            with file.open("ab") as more:
+                more.write(b"s%d,%s,More %d,active,,\r\n" % (number, ORGANIZATION.encode(), number))
+        return whole(file)
+
+    monkeypatch.setattr(packages, "_open", grow)
+    report = import_directory(folder, "town")
+    assert session.scalar(select(func.count()).select_from(Service)) == report.tables["service"].new > 1
+    assert not any(problem.reason == "was refused by the database" for problem in report.problems)
+
+
+def test_ten_thousand_columns_are_no_more_than_a_wide_table(session: DB, tmp_path: Path) -> None:
+    (service,) = town()["services"]
+    wide = {**service, **{f"x_{number}": number for number in range(10_000)}}
+    report = import_directory(write(tmp_path, town(services=[wide])), "town")
+    assert report.problems == ()
+    assert session.scalars(select(Service.name)).one() == "Hot lunch"
+
+
+def test_a_gzip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "HARMLESS_SIZE", 1000)
+    (tmp_path / "services.csv.gz").write_bytes(gzip.compress(b"\0" * 1_000_000))
+    with pytest.raises(PackageError, match="a hundred times its size"):
+        open_package(tmp_path)
+
+
+def test_a_gzip_file_that_breaks_off_gives_what_it_has(session: DB, tmp_path: Path) -> None:
+    write(tmp_path, {"organizations": town()["organizations"], "services": many(5_000)})
+    packed = gzip.compress((tmp_path / "services.csv").read_bytes())
+    (tmp_path / "services.csv").unlink()
+    (tmp_path / "services.csv.gz").write_bytes(packed[: len(packed) // 2])
+    report = import_directory(tmp_path, "town")
+    assert any("is damaged" in problem.reason for problem in report.problems)
+    assert 100 < (session.scalar(select(func.count()).select_from(Service)) or 0) < 5_000

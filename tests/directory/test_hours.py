@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from babel.core import Locale
@@ -84,7 +84,7 @@ def test_days_are_read_as_people_write_them(text: str, expected: str) -> None:
     assert parse_days(text) == expected
 
 
-@pytest.mark.parametrize("text", ["Funday", "8", "6TU", "M-F"])
+@pytest.mark.parametrize("text", ["Funday", "8", "6TU", "M-X", "MO-TU-WE"])
 def test_an_unknown_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a day of the week"):
         parse_days(text)
@@ -204,3 +204,50 @@ def test_a_season_may_go_over_new_year() -> None:
     winter = weekly("TU", "9am", "5pm", valid_from=date(2000, 11, 15), valid_to=date(2000, 4, 1), yearly=True)
     assert spans([winter], TUESDAY)
     assert not spans([winter], date(2026, 5, 5))
+
+
+UNCLEAR = (
+    Opening(time(10), time(18), "WEEKLY", "TH,FR", byweekno="41,42"),
+    Opening(time(10), time(18), "WEEKLY", "MO", byyearday="100"),
+    Opening(time(10), time(18), "MONTHLY", "1MO", interval=2),
+    Opening(time(10), time(18), "MONTHLY", "FR", bymonthday="13"),
+    Opening(time(10), time(18), "MONTHLY", bymonthday="first"),
+    Opening(time(10), time(18), "WEEKLY", "MO", count=3),
+)
+
+
+@pytest.mark.parametrize("opening", UNCLEAR, ids=[str(opening.unclear) for opening in UNCLEAR])
+def test_what_is_not_worked_out_is_claimed_of_no_day(opening: Opening) -> None:
+    year = [date(2026, 1, 1) + timedelta(days=ahead) for ahead in range(365)]
+    assert opening.unclear
+    assert not any(opening.on(day) for day in year)
+    assert in_words([opening], date(2026, 1, 1), speak, ENGLISH) == ()
+    usual = Opening(time(9), time(17), "WEEKLY", "MO")
+    assert spans([usual, opening], date(2026, 1, 5)) == spans([usual], date(2026, 1, 5)), "nor does it hide another"
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("Mon - Fri", "MO,TU,WE,TH,FR"),
+        ("Mondays", "MO"),
+        ("fri–mon", "FR,SA,SU,MO"),
+        ("M, W and F", "MO,WE,FR"),
+        ("Tuesday through Thursday", "TU,WE,TH"),
+        ("Weekdays", "MO,TU,WE,TH,FR"),
+        ("every day", "MO,TU,WE,TH,FR,SA,SU"),
+        ("1-5", "MO,TU,WE,TH,FR"),
+        ("-1FR", "-1FR"),
+    ],
+)
+def test_ranges_of_days_are_read_too(text: str, days: str) -> None:
+    assert parse_days(text) == days
+
+
+def test_a_spreadsheet_s_share_of_a_day_is_a_time() -> None:
+    assert [parse_time(text) for text in ("0.375", "0.5", ".708333333", "0.9999")] == [
+        time(9),
+        time(12),
+        time(17),
+        time(23, 59),
+    ]

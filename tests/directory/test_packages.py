@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.directory.formats import recognize
-from app.directory.packages import PackageError, open_package
+from app.directory.packages import PackageError, open_package, plain_name
 from app.directory.rows import Row
 
 
@@ -55,3 +55,17 @@ def test_the_format_is_recognized_by_its_services(tmp_path: Path, header: str, n
     (tmp_path / "services.csv").write_text(f"{header}\n1,2,a\n")
     package = open_package(tmp_path)
     assert recognize(package).named(package) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("HSDS_Services-2026-03-01.CSV", "services"),
+        ("services (1).csv", "services"),
+        ("Taxonomy Terms-Grid view.csv", "taxonomy_terms"),
+        ("phones - Sheet1.csv", "phones"),
+        ("export.csv", "export"),
+    ],
+)
+def test_a_table_is_known_by_its_file_whatever_a_program_added_to_the_name(file: str, name: str) -> None:
+    assert plain_name(file) == name

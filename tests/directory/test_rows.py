@@ -74,7 +74,7 @@ def test_a_damaged_row_costs_no_other(content: bytes, expected: list[str], lines
 
 def test_missing_last_cells_are_empty_unless_the_file_broke_off() -> None:
     good, problems = read(b"id,name,city,state\n1,a\n2,b")
-    assert good == [{"id": "1", "name": "a"}]
+    assert good == [{"id": "1", "name": "a", "city": "", "state": ""}]
     assert [(problem.line, problem.kept) for problem in problems] == [(2, True), (3, False)]
     assert "file ends" in problems[1].reason
 

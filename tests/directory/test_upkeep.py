@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.directory import jobs, queries, upkeep
+from app.directory import corrections, jobs, merging, queries, verification
 from app.directory import models as directory
 from app.directory.importing import import_directory
 from app.directory.models import (
@@ -34,6 +34,8 @@ from app.directory.models import (
 from app.errors import DomainError, NotFound
 from app.geography import geocoders
 from app.geography import operations as geography
+from app.mail.models import Email
+from app.matching.models import Listing, ListingAreaKey
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from tests.directory.packages import SERVICE, TOWN, Files, write
@@ -62,13 +64,6 @@ def pantry(session: Db, place: ServiceAtLocation, client: FlaskClient) -> StaffM
     staff = make_staff(Role.AGENCY, organization=session.get_one(Organization, service.organization_id))
     sign_in(client, staff)
     return staff
-
-
-@pytest.fixture
-def grace(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  rows need a transaction
-    administrator = make_staff(Role.ADMINISTRATOR)
-    sign_in(client, administrator)
-    return administrator
 
 
 def as_imported(session: Db, service_id: uuid.UUID, **values: object) -> Service:
@@ -116,12 +111,62 @@ def test_what_an_agency_corrects_is_what_people_read(
 
 
 @pytest.mark.usefixtures("pantry")
+def test_an_agency_says_whom_it_helps_and_matching_obeys(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    address = f"/directory/ours/{place.service_id}"
+    form = typed(minimum_age="18", maximum_age="64", languages="Spanish\nHaitian Creole", areas="Howard County\n21044")
+    assert "Written down." in follow(client, client.post(address, data=form)).text
+    listing = session.scalars(select(Listing).where(Listing.service_at_location_id == place.id)).first()
+    assert listing
+    assert (listing.min_age, listing.max_age) == (18, 64)
+    assert {"es", "ht"} <= set(listing.languages.split())
+    keys = set(session.scalars(select(ListingAreaKey.key).where(ListingAreaKey.area_id == listing.area_id)))
+    assert keys == {"county:MD:howard county", "zip:21044"}
+    page = client.get(address).text
+    for said in ('value="18"', ">Haitian Creole\nSpanish<", "21044\nHoward County"):
+        assert said in page
+    service = as_imported(session, place.service_id, minimum_age=16)
+    assert service.minimum_age == 18
+    assert [edit.field for edit in corrections.conflicts_of(service.id)] == ["minimum_age"]
+
+    client.post(f"{address}/choices", data={"field": "minimum_age", "choice": "theirs"})
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).minimum_age == 16
+    assert "Written down." in follow(client, client.post(address, data=typed(areas=""))).text
+    session.expire_all()
+    assert listing.area_id is None, "it does not matter any more where somebody lives"
+    assert (listing.min_age, listing.languages.split()) == (16, ["es", "ht"]), "what is not on the form stays"
+
+
+@pytest.mark.usefixtures("pantry")
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"minimum_age": "young"}, "Enter an age in years"),
+        ({"minimum_age": "30", "maximum_age": "20"}, "The last age is below the first one."),
+        ({"languages": "Elvish"}, "We do not know the language “Elvish”."),
+        ({"areas": "Middle-earth"}, "We do not know the place “Middle-earth”."),
+    ],
+)
+def test_what_nobody_understands_is_said_and_nothing_is_lost(
+    session: Db, client: FlaskClient, place: ServiceAtLocation, wrong: dict[str, str], sentence: str
+) -> None:
+    answer = client.post(f"/directory/ours/{place.service_id}", data=typed(description="New words", **wrong))
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert "New words" in answer.text
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).description == "Food on Mondays"
+
+
+@pytest.mark.usefixtures("pantry")
 def test_an_import_leaves_a_correction_alone(session: Db, client: FlaskClient, place: ServiceAtLocation) -> None:
     client.post(f"/directory/ours/{place.service_id}", data=typed(description="Food every day"))
     service = as_imported(session, place.service_id, description="Food on Mondays", fees_description="2 dollars")
     assert service.description == "Food every day"
     assert service.fees_description == "2 dollars", "what was not corrected follows its source"
-    assert not upkeep.conflicts_of(service.id)
+    assert not corrections.conflicts_of(service.id)
 
 
 @pytest.mark.usefixtures("pantry")
@@ -138,7 +183,7 @@ def test_what_the_source_says_anew_waits_for_somebody_to_choose(
     client.post(f"{address}/choices", data={"field": "description", "choice": "ours"})
     assert "Food on Sundays" not in client.get(address).text
     as_imported(session, place.service_id, description="Food on Sundays")
-    assert not upkeep.conflicts_of(place.service_id), "what was settled is not asked again"
+    assert not corrections.conflicts_of(place.service_id), "what was settled is not asked again"
 
     as_imported(session, place.service_id, description="Food at noon")
     client.post(f"{address}/choices", data={"field": "description", "choice": "theirs"})
@@ -229,7 +274,7 @@ def twice() -> tuple[ServiceAtLocation, ServiceAtLocation]:
 
 
 def find() -> None:
-    for _noted in upkeep.find_duplicates():
+    for _noted in merging.find_duplicates():
         pass
 
 
@@ -264,17 +309,54 @@ def test_what_looks_alike_is_found_and_decided_once(session: Db, client: FlaskCl
 
     client.post("/directory/duplicates", data={"one": one, "other": other, "choice": "two"})
     find()
-    assert not upkeep.possible_duplicates(10), "nobody is asked twice"
+    assert not merging.possible_duplicates(10), "nobody is asked twice"
+
+
+def test_the_one_that_stays_takes_what_only_the_other_says(session: Db) -> None:
+    first, second = twice()
+    kept, gone = (session.get_one(Service, place.service_id) for place in (first, second))
+    session.execute(update(Phone).where(Phone.service_id == kept.id).values(withdrawn_at=clock.now()))
+    session.add(Phone(service_id=gone.id, number="410-555-0177", extension="5"))
+    session.execute(
+        update(Service).where(Service.id == kept.id).values(source="county", wait_time=None, fees_description="Free")
+    )
+    session.execute(update(Service).where(Service.id == gone.id).values(wait_time="A week", fees_description="$2"))
+    session.expire_all()
+    merge = merging.merge(kept.id, gone.id, by="test")
+    card = queries.card(first.id)
+    assert card
+    assert (card.waiting, card.fees) == ("A week", "Free")
+    assert "410-555-0177 ext. 5" in [phone.words for phone in card.phones]
+    assert as_imported(session, kept.id, wait_time=None).wait_time == "A week", "an import does not take it away"
+
+    merging.undo_merge(merge.id, by="test")
+    session.expire_all()
+    card = queries.card(first.id)
+    assert card
+    assert (card.waiting, card.fees, card.phones) == (None, "Free", ())
+    assert queries.said_of_service(gone.id).phones
+
+
+def test_undoing_leaves_what_somebody_has_said_since(session: Db) -> None:
+    first, second = twice()
+    kept, gone = (session.get_one(Service, place.service_id) for place in (first, second))
+    kept.wait_time, gone.wait_time = None, "A week"
+    session.flush()
+    merge = merging.merge(kept.id, gone.id, by="test")
+    corrections.correct(kept, corrections.Correction({"wait_time": "Two days"}), by="agency x")
+    merging.undo_merge(merge.id, by="test")
+    session.expire_all()
+    assert kept.wait_time == "Two days"
 
 
 @pytest.mark.usefixtures("session")
 def test_what_is_gone_cannot_be_merged() -> None:
     first, second = twice()
-    upkeep.merge(first.service_id, second.service_id, by="test")
+    merging.merge(first.service_id, second.service_id, by="test")
     with pytest.raises(DomainError):
-        upkeep.merge(second.service_id, first.service_id, by="test")
+        merging.merge(second.service_id, first.service_id, by="test")
     with pytest.raises(DomainError):
-        upkeep.merge(first.service_id, first.service_id, by="test")
+        merging.merge(first.service_id, first.service_id, by="test")
 
 
 # What still holds
@@ -285,6 +367,37 @@ def link_of(client: FlaskClient, organization_id: uuid.UUID) -> str:
     address = page.partition("https://loopline.test")[2].partition("<")[0]
     assert address.startswith("/listing/")
     return address
+
+
+@pytest.mark.usefixtures("grace")
+def test_the_question_goes_to_the_listed_address_once(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    organization = session.get_one(Organization, session.get_one(Service, place.service_id).organization_id)
+    organization.email = "pantry@example.org"
+    session.flush()
+    address = link_of(client, organization.id)
+    page = follow(client, client.post("/directory/questions", data={"organization": organization.id})).text
+    assert "An e-mail with this link is on its way" in page
+    letter = session.scalars(select(Email)).one()
+    assert letter.address == "pantry@example.org"
+    assert f"https://loopline.test{address}" in letter.body
+    assert "Eastside Pantry" not in letter.subject
+
+
+@pytest.mark.usefixtures("grace")
+def test_all_whose_address_is_known_are_asked_at_once(session: Db, client: FlaskClient) -> None:
+    for name, email in (("Ash", "ash@example.org"), ("Beech", "beech@example.org"), ("Cedar", None)):
+        place = make_service_at_location(organization=make_organization(name), name=name)
+        organization_id = session.get_one(Service, place.service_id).organization_id
+        session.get_one(Organization, organization_id).email = email
+    session.flush()
+    assert "Ask 2 agencies by e-mail" in client.get("/directory/upkeep").text
+    page = follow(client, client.post("/directory/questions/all")).text
+    assert "2 agencies are being asked." in page
+    assert "by e-mail" not in page, "nobody is asked twice"
+    client.post("/directory/questions/all")
+    assert set(session.scalars(select(Email.address))) == {"ash@example.org", "beech@example.org"}
 
 
 @pytest.mark.usefixtures("grace")
@@ -328,19 +441,21 @@ def test_a_link_is_ours_and_does_not_hold_for_ever(session: Db, client: FlaskCli
     address = link_of(client, session.get_one(Service, place.service_id).organization_id)
     token = address.rpartition("/")[2]
     with pytest.raises(NotFound):
-        upkeep.question_of(token[:-1] + ("A" if token[-1] != "A" else "B"))
+        verification.question_of(token[:-1] + ("A" if token[-1] != "A" else "B"))
     assert client.get("/listing/nonsense").status_code == 404
-    assert upkeep.question_of(token)
+    assert verification.question_of(token)
+    with clock.held_at(clock.now() + verification.LINK_HOLDS):
+        assert client.get(address).status_code == 404
 
 
 @pytest.mark.usefixtures("grace")
 def test_what_was_confirmed_lately_is_not_asked_about(session: Db, place: ServiceAtLocation) -> None:
-    assert [agency.name for agency in upkeep.unconfirmed(10)] == ["Eastside Pantry"]
-    upkeep.confirm([place.service_id], by="test")
+    assert [agency.name for agency in verification.unconfirmed(10)] == ["Eastside Pantry"]
+    corrections.confirm([place.service_id], by="test")
     session.flush()
-    assert not upkeep.unconfirmed(10)
+    assert not verification.unconfirmed(10)
     with clock.held_at(clock.now() + timedelta(days=92)):
-        assert upkeep.unconfirmed(10)
+        assert verification.unconfirmed(10)
 
 
 @pytest.mark.usefixtures("grace")
@@ -427,8 +542,10 @@ COUNTY: Files = {
 
 
 def corrected(service: Service) -> None:
-    numbers = [upkeep.Number("410-555-0199", "+14105550199")]
-    upkeep.correct(service, upkeep.Correction({"description": "Soup and bread"}, phones=numbers), by="agency x")
+    numbers = [corrections.Number("410-555-0199", "+14105550199")]
+    corrections.correct(
+        service, corrections.Correction({"description": "Soup and bread"}, phones=numbers), by="agency x"
+    )
 
 
 def listed_numbers(session: Db) -> list[str]:
@@ -444,7 +561,7 @@ def test_an_import_of_the_same_package_neither_undoes_nor_disputes_a_correction(
     session.expire_all()
     assert session.scalars(select(Service)).one().description == "Soup and bread"
     assert listed_numbers(session) == ["410-555-0199"]
-    assert not upkeep.conflicts_of(service.id)
+    assert not corrections.conflicts_of(service.id)
 
 
 def test_an_import_with_news_leaves_the_correction_and_says_so(session: Db, tmp_path: Path) -> None:
@@ -461,10 +578,10 @@ def test_an_import_with_news_leaves_the_correction_and_says_so(session: Db, tmp_
     service = session.scalars(select(Service)).one()
     assert service.description == "Soup and bread"
     assert listed_numbers(session) == ["410-555-0199"]
-    assert [edit.field for edit in upkeep.conflicts_of(service.id)] == ["description", "phone"]
+    assert [edit.field for edit in corrections.conflicts_of(service.id)] == ["description", "phone"]
 
-    for edit in upkeep.conflicts_of(service.id):
-        upkeep.take_theirs(edit, service, by="agency x")
+    for edit in corrections.conflicts_of(service.id):
+        corrections.take_theirs(edit, service, by="agency x")
     session.expire_all()
     assert session.scalars(select(Service)).one().description == "Stew"
     assert listed_numbers(session) == ["410-555-0102"]

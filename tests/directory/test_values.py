@@ -100,3 +100,48 @@ def test_coordinates(latitude: str, longitude: str, point: tuple[float, float] |
     found, said = values.coordinates(latitude, longitude)
     assert found == point
     assert (said is None) if complaint is None else (said is not None and complaint in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("<p>Food.<br /><b>Bring</b> bags &amp; patience</p>", "Food.\nBring bags & patience"),
+        ("&lt;p&gt;Twice&lt;/p&gt;", "Twice"),
+        ("For people <18 or >60", "For people <18 or >60"),
+        ("<a href='https://x.example.org'>here</a>", "here"),
+        ("R&D; AT&T &copy it", "R&D; AT&T &copy it"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),  # pages escape it; nothing is formatted with it
+        ("a&#0;b", "a\ufffdb"),
+    ],
+)
+def test_html_is_the_text_it_stands_for(text: str, plain: str) -> None:
+    assert values.block(text) == plain
+    assert values.block(plain) == plain, "what is exported comes back as it is"
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "right"),
+    [
+        ("2139", "MA", "02139"),
+        ("601", "PR", "00601"),
+        ("2139", "Massachusetts", "02139"),
+        ("2139", "MD", None),
+        ("2139", "", None),
+        ("21224", "MD", None),
+        ("12", "NJ", None),
+    ],
+)
+def test_a_zip_code_gets_its_zeros_back_where_its_state_agrees(code: str, state: str, right: str | None) -> None:
+    assert values.with_its_zeros(code, state) == right
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-04", "3/4/26", "3/4/2026 9:15", "2026-03-04 0:00:00", "4-Mar-26", "3/4/2026 12:00:00 AM"]
+)
+def test_a_date_is_read_with_whatever_time_is_behind_it(text: str) -> None:
+    assert values.day(text) == date(2026, 3, 4)
+
+
+def test_the_first_day_of_1900_is_how_databases_write_never() -> None:
+    with pytest.raises(Unreadable):
+        values.day("1900-01-01 0:00:00")

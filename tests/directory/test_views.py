@@ -17,12 +17,11 @@ from werkzeug.test import TestResponse
 
 from app import clock
 from app.config import MapTiles, settings
-from app.directory import importing, operations, queries
+from app.directory import import_history, importing, operations, queries
 from app.directory.codes import CapacityStatus
 from app.directory.jobs import import_package
 from app.directory.models import Address, DirectoryImport, ImportProblem, Location, Service, ServiceAtLocation
 from app.staff.models import StaffMember
-from app.staff.permissions import Role
 from tests.factories import follow, make_organization, make_service_at_location, make_staff, sign_in
 
 Db = scoped_session[Session]
@@ -40,13 +39,6 @@ def maya(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  rows
     staff = make_staff()
     sign_in(client, staff)
     return staff
-
-
-@pytest.fixture
-def grace(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  rows need a transaction
-    administrator = make_staff(Role.ADMINISTRATOR)
-    sign_in(client, administrator)
-    return administrator
 
 
 def link(place: ServiceAtLocation) -> str:
@@ -219,15 +211,15 @@ def test_one_can_look_first_at_what_would_change(session: Db, client: FlaskClien
 
 @pytest.mark.usefixtures("grace")
 def test_one_sees_how_far_looking_is(session: Db, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "write_aside", session.execute)
-    shown = importing.announce_preview("county.zip", "county")
+    monkeypatch.setattr(import_history, "write_aside", session.execute)
+    shown = import_history.announce_preview("county.zip", "county")
     assert "0%, 0 rows so far" in client.get("/directory/imports").text
-    importing.show_progress(shown, importing.Progress("services.csv", 30, 100, 12, ()))
+    import_history.show_progress(shown, importing.Progress("services.csv", 30, 100, 12, ()))
     session.expire_all()
     page = client.get("/directory/imports").text
     assert "Running" in page
     assert "30%" in page
-    importing.note_failure("county.zip", "county", "It is damaged.", shown)
+    import_history.note_failure("county.zip", "county", "It is damaged.", shown)
     session.flush()
     page = client.get("/directory/imports").text
     assert "Running" not in page

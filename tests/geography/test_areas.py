@@ -46,6 +46,17 @@ def test_only_what_is_plain_is_taken_for_an_area(words: str, area: Area) -> None
     assert read([words], state="MD") == area
 
 
+def test_a_211_writes_areas_from_the_state_down() -> None:
+    def read(words: str) -> Area:
+        return areas.read([words])
+
+    assert read("MD - Howard County; MD - Carroll County; ") == Area(
+        counties=frozenset({"MD:howard county", "MD:carroll county"})
+    )
+    assert read("MD - Howard County - Columbia - 21044") == Area(postal_codes=frozenset({"21044"}))
+    assert not read("MD - Howard County - Columbia"), "a town is narrower than its county, and we know no towns"
+
+
 def test_a_county_without_its_state_is_not_guessed() -> None:
     assert not read(["Howard County"])
 

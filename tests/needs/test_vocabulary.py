@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.datafile import DataFileError
 from app.needs import vocabulary
-from app.needs.vocabulary import NEEDS, Term, needs_for_terms
+from app.needs.vocabulary import NEEDS, Term, needs_for_name, needs_for_terms
 
 BALTIMORE = Path(__file__).parents[3] / "shared" / "data" / "baltimore"
 
@@ -193,3 +193,20 @@ def term_of(row: dict[str, str], by_code: dict[str, dict[str, str]]) -> Term:
 def rows_of(name: str) -> list[dict[str, str]]:
     with (BALTIMORE / name).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("St. Mary's Food Pantry", {"food"}),
+        ("FOOD BANK (Eastside)", {"food"}),
+        ("WIC", {"food"}),
+        ("Emergency Shelter for Domestic Violence Survivors", {"safety"}),
+        ("Department of Public Utilities", set()),
+        ("Food Bank Volunteers", set()),
+        ("Food for Thought", set()),
+        ("", set()),
+    ],
+)
+def test_without_terms_a_name_counts_that_holds_one(name: str, needs: set[str]) -> None:
+    assert needs_for_name(name) == needs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +22,9 @@ from sqlalchemy.orm import Session, scoped_session
 
 from app import config
 from app.db import db
+from app.directory import entries
 from app.directory.importing import import_directory
-from app.directory.models import Location, Organization, Phone, Service
+from app.directory.models import Location, Organization, Phone, Service, ServiceArea
 from app.publishing.hsds import BY_NAME
 from app.staff.operations import issue_token
 from tests.directory.packages import LOCATION, OFFER, ORGANIZATION, SERVICE, TERM, write
@@ -295,6 +297,31 @@ def test_a_withdrawn_service_is_not_found(session: Db, client: FlaskClient) -> N
 )
 def test_lists_are_narrowed_down(client: FlaskClient, path: str, query: dict[str, object], found: set[str]) -> None:
     assert set(ids(client, path, **query)) == found
+
+
+SQUARE = json.dumps({"type": "Polygon", "coordinates": [[[-77, 39], [-76, 39], [-76, 40], [-77, 40], [-77, 39]]]})
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("area", "inside", "outside"),
+    [
+        ({"name": "Howard County, MD"}, "21044", "21224"),
+        ({"name": "Maryland"}, "21532", "20001"),
+        ({"name": "nationwide"}, "99501", None),
+        ({"name": "East side", "extent": SQUARE, "extent_type": "geojson"}, "21201", "21532"),
+        ({"name": "East side and friends"}, "21224", "21532"),  # nobody knows what that is: what is near counts
+    ],
+)
+def test_an_area_takes_in_the_zip_codes_of_its_counties_and_states(
+    session: Db, client: FlaskClient, area: dict[str, str], inside: str, outside: str | None
+) -> None:
+    nothing: dict[str, object] = {"name": None, "extent": None, "extent_type": None, "postal_codes": []}
+    session.execute(update(ServiceArea).where(ServiceArea.service_id == SERVICE).values({**nothing, **area}))
+    entries.refresh([uuid.UUID(SERVICE)])
+    session.commit()
+    assert ids(client, "service_at_locations", postcode=inside) == [OFFER]
+    assert outside is None or ids(client, "service_at_locations", postcode=outside) == []
 
 
 @pytest.mark.usefixtures("directory")
