@@ -206,6 +206,11 @@ class CompareAndSet:
         return len(ids)
 
 
+def database_now() -> ColumnElement[datetime]:
+    """The moment on the database's clock, which leases are counted on: those of the workers may differ."""
+    return func.clock_timestamp(type_=DateTime(timezone=True))
+
+
 def ping() -> bool:
     """Whether the database answers a question."""
     return bool(session.execute(text("SELECT 1")).scalar_one())

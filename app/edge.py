@@ -22,7 +22,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import forms
+from app import forms, unsent
 from app.config import settings
 from app.db import session
 from app.errors import DomainError, Invalid, place_of
@@ -195,6 +195,9 @@ def answer(status: int, sentence: str, wrong: Mapping[str, str] | None = None) -
 def _refused(error: DomainError) -> tuple[Response | str, int] | AnyResponse:
     session.rollback()
     wrong = error.fields if isinstance(error, Invalid) else None
+    form = None if wants_json() else unsent.refused()
+    if form and form.written:
+        return unsent.page(form, error.sentence), error.status
     if request.method == "POST" and not wants_json() and error.status in {401, 409, 422}:
         # A form: say it on the page the person was on, where everything else still stands.
         flash(error.sentence, "error")
@@ -209,11 +212,12 @@ def _unreadable(error: Unreadable) -> tuple[Response | str, int]:
 
 def _page_before() -> str:
     """The page the form stood on, if it was one of ours."""
-    referrer = request.referrer or ""
-    return referrer if referrer.startswith(request.host_url) else request.host_url
+    return unsent.page_before() or "/"
 
 
-def _stale_form(_error: CSRFError) -> AnyResponse:
+def _stale_form(_error: CSRFError) -> tuple[str, int] | AnyResponse:
+    if form := unsent.refused():
+        return unsent.page(form, _("This page was open for too long. Nothing that you typed is lost.")), 422
     flash(_("This page was open for too long. Please send it once more."), "error")
     return redirect(_page_before(), HTTPStatus.SEE_OTHER)
 

@@ -35,6 +35,13 @@ class ServicesWithdrawn(Fact):
 
 
 @dataclass(frozen=True)
+class ListingAsked(Fact):
+    """Somebody wants to know from an agency whether what is listed of it still holds."""
+
+    question_id: uuid.UUID
+
+
+@dataclass(frozen=True)
 class NeedsFound(Fact):
     """A screening is complete and found these needs (perhaps none)."""
 
@@ -52,6 +59,8 @@ class ReferralMoved(Fact):
     old: str
     new: str
     reason: str | None
+    on_to: str | None = None
+    """The step that follows in the same breath: this one was only passed through."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ And what these schemas are made of, because marshmallow's own messages say what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sized
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
+from flask import render_template
 from marshmallow import Schema, ValidationError, fields, validate
 from marshmallow.exceptions import SCHEMA
 
@@ -18,6 +20,9 @@ LONGEST_NUMBER = 6
 """Digits of the number of a page: more are no number of ours."""
 
 Written = TypeVar("Written", bound=Sized)
+
+Page = str | tuple[str, int]
+"""What a view answers: a page, or a page and its status."""
 
 
 class Text(fields.String):
@@ -84,6 +89,12 @@ def sentences(messages: Mapping[str, Any], inside: str = "") -> dict[str, str]:
         else:
             found[name] = " ".join(_(sentence) for sentence in message)
     return found
+
+
+def page(template: str, *, errors: Mapping[str, str], **shown: Any) -> Page:  # noqa: ANN401  whatever a page shows
+    """A page with a form; where `errors` say what is wrong with what was sent, with the status that says so, too."""
+    rendered = render_template(template, errors=errors, **shown)
+    return (rendered, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else rendered
 
 
 def page_number(typed: str | None) -> int:

@@ -22,7 +22,8 @@ from app.embedded import start
 from app.i18n import speaking
 from app.patients.models import Patient
 from app.staff.models import StaffMember
-from tests.factories import make_patient, make_staff
+from app.staff.permissions import Role
+from tests.factories import Loop, make_loop, make_patient, make_staff, sign_in
 
 ENVIRONMENT = {"LOOPLINE_DEMO": "1", "SECRET_KEY": "not-secret-in-tests", "PUBLIC_BASE_URL": "https://loopline.test"}
 
@@ -103,3 +104,30 @@ def maya(session: scoped_session[Session]) -> StaffMember:  # noqa: ARG001  what
 def ana(maya: StaffMember) -> Patient:
     """A patient of Maya's, who speaks Spanish and agreed to everything."""
     return make_patient(maya)
+
+
+@pytest.fixture
+def browser(client: FlaskClient, maya: StaffMember) -> FlaskClient:
+    """Where Maya has signed in."""
+    sign_in(client, maya)
+    return client
+
+
+@pytest.fixture
+def worker(maya: StaffMember, browser: FlaskClient) -> StaffMember:  # noqa: ARG001  signs her in
+    """Maya, signed in."""
+    return maya
+
+
+@pytest.fixture
+def grace(client: FlaskClient) -> StaffMember:
+    """An administrator, signed in."""
+    administrator = make_staff(Role.ADMINISTRATOR, name="Grace Lin")
+    sign_in(client, administrator)
+    return administrator
+
+
+@pytest.fixture
+def loop(session: scoped_session[Session]) -> Loop:  # noqa: ARG001  what it rolls back
+    """Both sides of one referral that has not been sent yet."""
+    return make_loop()

@@ -6,9 +6,11 @@ What has rules goes through the operations, so that a test starts from a state t
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
@@ -118,6 +120,11 @@ def follow(client: FlaskClient, response: TestResponse) -> TestResponse:
     """The page that a form which was taken leads to."""
     assert response.status_code == 303, response.get_data(as_text=True)
     return client.get(response.location)
+
+
+def text_of(page: str) -> str:
+    """What a page says, in one line and without its tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def make_patient(  # noqa: PLR0913  a patient is this many facts
@@ -286,3 +293,31 @@ def make_referral(
             said_by=None if step in _SENDERS else Actor.AGENCY,
         )
     return referral
+
+
+class Loop(NamedTuple):
+    """Both sides of one referral that has not been sent yet."""
+
+    worker: StaffMember
+    agency: StaffMember
+    patient: Patient
+    need: Need
+    organization: Organization
+    place: ServiceAtLocation
+
+    @property
+    def matches(self) -> str:
+        return f"/needs/{self.need.id}/matches"
+
+    @property
+    def referrals(self) -> str:
+        return f"/needs/{self.need.id}/referrals"
+
+
+def make_loop() -> Loop:
+    worker = make_staff()
+    organization = make_organization("Eastside Pantry")
+    agency = make_staff(Role.AGENCY, organization=organization)
+    patient = make_patient(worker)
+    place = make_service_at_location(organization=organization)
+    return Loop(worker, agency, patient, make_need(patient), organization, place)

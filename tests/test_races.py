@@ -131,14 +131,18 @@ def test_two_screenings_that_end_at_once_find_one_need_between_them(committed: F
         assert session.query(Need).count() == 1
 
 
+def received_by_two() -> tuple[uuid.UUID, list[uuid.UUID]]:
+    """A request, and two people who might see to it where it was received."""
+    maya = make_staff()
+    referral = make_referral(make_need(make_patient(maya)), by=maya)
+    organization = session.get_one(Organization, referral.organization_id)
+    return referral.id, [make_staff(Role.AGENCY, organization=organization).id for _ in range(2)]
+
+
 @pytest.mark.parametrize("_again", range(4))
 def test_two_colleagues_who_take_the_same_request_at_once_one_has_it(committed: Flask, _again: int) -> None:
     with moment(committed):
-        maya = make_staff()
-        referral = make_referral(make_need(make_patient(maya)), by=maya)
-        organization = session.get_one(Organization, referral.organization_id)
-        colleagues = [make_staff(Role.AGENCY, organization=organization).id for _ in range(2)]
-        referral_id = referral.id
+        referral_id, colleagues = received_by_two()
 
     def take(staff_id: uuid.UUID) -> None:
         held, mine = session.get_one(Referral, referral_id), session.get_one(StaffMember, staff_id)
@@ -153,11 +157,7 @@ def test_two_colleagues_who_take_the_same_request_at_once_one_has_it(committed: 
 @pytest.mark.parametrize("_again", range(4))
 def test_two_colleagues_who_accept_at_once_one_does_and_has_it(committed: Flask, _again: int) -> None:
     with moment(committed):
-        maya = make_staff()
-        referral = make_referral(make_need(make_patient(maya)), by=maya)
-        organization = session.get_one(Organization, referral.organization_id)
-        colleagues = [make_staff(Role.AGENCY, organization=organization).id for _ in range(2)]
-        referral_id = referral.id
+        referral_id, colleagues = received_by_two()
 
     def accept(staff_id: uuid.UUID) -> None:
         held, me = session.get_one(Referral, referral_id), session.get_one(StaffMember, staff_id)
@@ -173,11 +173,8 @@ def test_two_colleagues_who_accept_at_once_one_does_and_has_it(committed: Flask,
 @pytest.mark.parametrize("_again", range(4))
 def test_nobody_is_given_a_request_at_the_moment_they_leave(committed: Flask, _again: int) -> None:
     with moment(committed):
-        maya = make_staff()
-        referral = make_referral(make_need(make_patient(maya)), by=maya)
-        organization = session.get_one(Organization, referral.organization_id)
-        rosa_id, tom_id = (make_staff(Role.AGENCY, organization=organization).id for _ in range(2))
-        admin_id, referral_id = make_staff(Role.ADMINISTRATOR).id, referral.id
+        referral_id, (rosa_id, tom_id) = received_by_two()
+        admin_id = make_staff(Role.ADMINISTRATOR).id
 
     def give() -> None:
         held = session.get_one(Referral, referral_id)
@@ -207,6 +204,28 @@ def test_the_last_place_of_a_day_is_given_once(committed: Flask, _again: int) ->
 
     refused = together(committed, *[lambda need_id=one: send(need_id) for one in needs])
     assert sorted(error is None for error in refused) == [False, False, True]
+
+
+@pytest.mark.parametrize("_again", range(4))
+def test_the_last_place_of_a_day_is_not_given_to_what_was_prepared_as_well(committed: Flask, _again: int) -> None:
+    with moment(committed):
+        maya = make_staff()
+        place = make_service_at_location()
+        session.get_one(Service, place.service_id).intake_daily_limit = 1
+        need_id, maya_id, place_id = make_need(make_patient(maya)).id, maya.id, place.id
+        first = make_referral(make_need(make_patient(maya)), by=maya)
+        prepared = referrals.draft_instead(first, place.id)
+        assert prepared
+        prepared_id = prepared.id
+
+    def send() -> None:
+        referrals.send(session.get_one(Need, need_id), place_id, by=session.get_one(StaffMember, maya_id))
+
+    def go_on() -> None:
+        referrals.move(referrals.lock(prepared_id), Status.REQUESTED, by=None)
+
+    refused = together(committed, send, go_on)
+    assert sorted(error is None for error in refused) == [False, True]
 
 
 def test_accepting_and_declining_at_once_one_wins_and_the_other_is_told(committed: Flask) -> None:

@@ -58,7 +58,7 @@ def test_it_says_where_it_is_and_who_can_sign_in(run: Run) -> None:
     health = run.health()
     assert health is not None
     assert health["status"] == "ok"
-    for email in ("worker@demo.test", "agency@demo.test", "admin@demo.test"):
+    for email in ("worker@demo.test", "lead@demo.test", "agency@demo.test", "admin@demo.test"):
         assert email in run.said
 
 

@@ -16,10 +16,12 @@ from app.agencies.models import Contact, Link, Question, Renewal
 from app.config import settings
 from app.db import session
 from app.directory import queries as directory
+from app.directory import verification
 from app.directory.models import Organization
 from app.events import AgencyUnreached, publish
 from app.i18n import gettext as _
 from app.i18n import marked
+from app.mail import delivery
 from app.mail import operations as mail
 from app.messaging import operations as messaging
 from app.messaging.delivery import WAITING
@@ -70,6 +72,14 @@ NOTED = Words(
     marked("The care team has written to you"),
     marked("%(team)s has written something about a request to %(organization)s. Read it here:"),
     marked("%(network)s: the care team has written to you: %(url)s"),
+)
+LISTED = Words(
+    marked("Is what we tell people about you still right?"),
+    marked(
+        "We send people to %(organization)s with what our directory says of you. Please look at it and tell us, with"
+        " one tap for each service, whether it still holds:"
+    ),
+    marked("%(network)s: is what we tell people about you still right? %(url)s"),
 )
 TAKEN_BACK = Words(
     marked("No longer needed"),
@@ -243,6 +253,34 @@ def _write(  # noqa: PLR0913  a letter has that many sides
     return write_to(contact, said, named, key, regarding=link.id, zone=zone, calendar=calendar)
 
 
+def about_listing(question_id: uuid.UUID) -> None:
+    """Ask whether what is listed of an agency still holds: its contacts, or else the address that is listed with it."""
+    question, organization = verification.a_question(question_id)
+    named = {
+        "network": settings().network_name,
+        "organization": organization.name,
+        "url": f"{settings().public_base_url}/listing/{verification.token_of(question)}",
+    }
+    contacts = [contact for contact in queries.contacts(organization.id) if contact.service_id is None]
+    for contact in contacts:
+        key = f"listing:{question.id}:{contact.id}"
+        write_to(contact, LISTED, named, key, regarding=question.id, zone=directory.UNPLACED.key)
+    address = delivery.address(organization.email or "")
+    if contacts or address is None or not mail.enabled():
+        return
+    with i18n.speaking("en"):
+        mail.queue_email(
+            to=address,
+            subject=_(LISTED.subject, **named),
+            body=_letter(organization.name, LISTED, named),
+            purpose=PURPOSE,
+            dedupe_key=f"listing:{question.id}",
+            language="en",
+            regarding=question.id,
+            not_after=question.asked_at + verification.LINK_HOLDS,
+        )
+
+
 def write_to(  # noqa: PLR0913  a letter has that many sides
     contact: Contact,
     said: Words,
@@ -260,7 +298,7 @@ def write_to(  # noqa: PLR0913  a letter has that many sides
             email = mail.queue_email(
                 to=contact.email,
                 subject=_(said.subject, **named),
-                body=_letter(contact, said, named),
+                body=_letter(contact.name, said, named),
                 purpose=PURPOSE,
                 dedupe_key=dedupe_key,
                 language=contact.language,
@@ -287,15 +325,12 @@ def write_to(  # noqa: PLR0913  a letter has that many sides
     return on_its_way
 
 
-def _letter(contact: Contact, said: Words, named: dict[str, str]) -> str:
-    paragraphs = [_("Hello %(name)s,", name=contact.name), _(said.says, **named)]
+def _letter(name: str, said: Words, named: dict[str, str]) -> str:
+    paragraphs = [_("Hello %(name)s,", name=name), _(said.says, **named)]
     if said is not TAKEN_BACK:
         paragraphs += [
             named["url"],
-            _(
-                "You need no account. The link is for you alone: please do not forward it. The page says what to do"
-                " when it is not for you."
-            ),
+            _("You need no account. The link is for you alone: please do not forward it."),
         ]
     paragraphs.append(f"{named['network']} · {settings().network_phone}")
     return "\n\n".join(paragraphs) + "\n"

@@ -5,19 +5,15 @@ Nothing here sends. `notices` writes to contacts, `texting` reads what they text
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
-from itsdangerous import BadSignature, Signer
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app import clock
+from app import clock, sealed
 from app.agencies import codes, queries
 from app.agencies.models import Contact, Introduction, Link, Origin, Question, ReplyCode
 from app.audit import operations as audit
@@ -45,6 +41,9 @@ MOST_CONTACTS = 20
 """Of one organization."""
 MOST_QUESTIONS = 10
 """About one referral."""
+
+ANSWERS = "agencies.link"
+"""What its links are sealed for."""
 
 WAITLIST = Reason("waitlist")
 
@@ -165,8 +164,8 @@ def link_for(referral: Referral, contact: Contact) -> Link:
 
 
 def token_of(link: Link) -> str:
-    """What stands in the link. It names the row and its edition, and nobody else can make one."""
-    return seal(link.id, link.edition, "link")
+    """What stands in the link."""
+    return sealed.seal(link.id, ANSWERS, link.edition)
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def opened(token: str) -> Opened:
 
     :raises NotFound: it is not ours.
     """
-    link_id, edition = unseal(token, "link")
+    link_id, edition = sealed.unseal(token, ANSWERS)
     row = session.execute(
         select(Link, Contact, Referral)
         .join(Contact, Contact.id == Link.contact_id)
@@ -196,28 +195,6 @@ def opened(token: str) -> Opened:
         raise NotFound(_("This link does not work. Please look at the message it came with."))
     link, contact, referral = row
     return Opened(link, contact, referral, current=link.edition == edition and contact.ended_at is None)
-
-
-def seal(row_id: uuid.UUID, edition: int, purpose: str) -> str:
-    """A short text that names a row and an edition of it, signed for one purpose."""
-    payload = row_id.bytes + edition.to_bytes(2, "big")
-    return _signer(purpose).sign(base64.urlsafe_b64encode(payload)).decode()
-
-
-def unseal(token: str, purpose: str) -> tuple[uuid.UUID, int]:
-    """The row and the edition that a sealed text names.
-
-    :raises NotFound: it was not sealed by us, or for something else.
-    """
-    try:
-        payload = base64.urlsafe_b64decode(_signer(purpose).unsign(token.encode("ascii")))
-        return uuid.UUID(bytes=payload[:16]), int.from_bytes(payload[16:], "big")
-    except (BadSignature, binascii.Error, ValueError):
-        raise NotFound(_("This link does not work. Please look at the message it came with.")) from None
-
-
-def _signer(purpose: str) -> Signer:
-    return Signer(settings().secret_key, salt=f"agencies.{purpose}")
 
 
 def code_of(referral: Referral) -> str:
@@ -291,7 +268,7 @@ def answer(  # noqa: PLR0913  a step is this many facts
     if referral.status is new and (reason is None or reason.code == referral.reason_code or new is Status.REJECTED):
         return False
     if referral.status is Status.REQUESTED and new in {Status.ON_HOLD, Status.COMPLETED, Status.IN_PROGRESS}:
-        referrals.move(referral, Status.ACCEPTED, by=None, contact=name, promised_by=promised_by)
+        referrals.move(referral, Status.ACCEPTED, by=None, contact=name, promised_by=promised_by, on_to=new)
     referrals.move(
         referral,
         new,
@@ -345,7 +322,7 @@ def ask(link: Link, text: str, *, name: str) -> Question | None:
 def _have_it_answered(referral: Referral) -> None:
     patient = session.get_one(Patient, referral.patient_id)
     need = session.get_one(Need, referral.need_id)
-    calendar = Calendar(ZoneInfo(patient.time_zone), settings().days_off)
+    calendar = Calendar(patient.zone, settings().days_off)
     worklist.ask_person(
         Kind.ANSWER_AGENCY,
         f"referral:{referral.id}:agency-question",

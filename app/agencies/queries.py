@@ -10,8 +10,7 @@ from sqlalchemy import Select, bindparam, exists, false, func, or_, select
 from app.agencies.models import CapacityQuestion, Link, Question, Renewal, ReplyCode
 from app.agencies.models import Contact as AgencyContact
 from app.db import session
-from app.directory.codes import ServiceStatus
-from app.directory.models import Contact, Organization, Service
+from app.directory.models import OFFERED, Contact, Organization, Service
 from app.mail import queries as mails
 from app.messaging.delivery import FAILURES, State
 from app.messaging.models import Message
@@ -212,11 +211,5 @@ def last_asked(organization_id: uuid.UUID) -> datetime | None:
 def services(organization_id: uuid.UUID) -> Sequence[Service]:
     """What an organization offers, by name."""
     return session.scalars(
-        select(Service)
-        .where(
-            Service.organization_id == organization_id,
-            Service.status == ServiceStatus.ACTIVE,
-            Service.withdrawn_at.is_(None),
-        )
-        .order_by(Service.name, Service.id)
+        select(Service).where(Service.organization_id == organization_id, OFFERED).order_by(Service.name, Service.id)
     ).all()

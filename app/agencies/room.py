@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import exists, func, or_, select, true, update
 
-from app import clock
+from app import clock, sealed
 from app.agencies import notices, operations, queries
 from app.agencies.models import CapacityQuestion, Contact
 from app.agencies.notices import Words
@@ -22,12 +23,13 @@ from app.config import settings
 from app.db import changed, session
 from app.directory import operations as directory
 from app.directory import queries as directory_queries
-from app.directory import upkeep
-from app.directory.codes import CapacityStatus, ServiceStatus
-from app.directory.models import Organization, Service
+from app.directory import verification
+from app.directory.codes import CapacityStatus
+from app.directory.models import OFFERED, Organization, Service
 from app.errors import DomainError, NotFound
 from app.i18n import gettext as _
 from app.i18n import marked
+from app.referrals import intake
 from app.referrals.models import Referral
 
 ASK_EVERY = timedelta(days=7)
@@ -37,6 +39,8 @@ ASKED_WITHIN = timedelta(days=30)
 """Services that received somebody within this time are asked about."""
 HOLDS = timedelta(days=30)
 """The link in the message."""
+LINK = "agencies.room"
+"""What it is sealed for."""
 AT_ONCE = 200
 """Organizations that one run asks; what is left comes the next day."""
 
@@ -76,8 +80,7 @@ def _due(now: datetime) -> list[uuid.UUID]:
     rows = session.execute(
         select(Service.organization_id, func.min(Service.capacity_at))
         .where(
-            Service.status == ServiceStatus.ACTIVE,
-            Service.withdrawn_at.is_(None),
+            OFFERED,
             or_(over, old, received & or_(Service.capacity_at.is_(None), ~fresh)),
             ~asked_lately,
             reachable,
@@ -106,7 +109,7 @@ def _ask(organization_id: uuid.UUID) -> int:
         named = {
             "network": settings().network_name,
             "organization": organization.name,
-            "url": f"{settings().public_base_url}/room/{operations.seal(question.id, 1, 'room')}",
+            "url": f"{settings().public_base_url}/room/{sealed.seal(question.id, LINK)}",
         }
         notices.write_to(
             contact,
@@ -145,7 +148,7 @@ class Asked:
 
 def opened(token: str) -> Asked:
     """:raises NotFound: the link is not ours."""
-    question_id, _edition = operations.unseal(token, "room")
+    question_id, _edition = sealed.unseal(token, LINK)
     question = session.get(CapacityQuestion, question_id)
     if question is None:
         raise NotFound(_("This link does not work. Please look at the message it came with."))
@@ -158,12 +161,19 @@ def opened(token: str) -> Asked:
     return Asked(question, contact, organization, services, holds)
 
 
-def answer(asked: Asked, said: Mapping[uuid.UUID, tuple[str, date | None]], *, name: str) -> None:
+def answer(
+    asked: Asked,
+    said: Mapping[uuid.UUID, tuple[str, date | None]],
+    *,
+    name: str,
+    limits: Mapping[uuid.UUID, int | None] = MappingProxyType({}),
+) -> None:
     """Write down what the agency says of its services; matching obeys at once. The newest answer holds.
 
     A service that is said to be closed takes nobody in from now on, and somebody of the network looks at it.
 
     :param said: for each service an answer, and for full the last day of it.
+    :param limits: for services how many people they take in on one day, None for as many as come.
     :raises DomainError: the link is old.
     """
     if not asked.holds:
@@ -172,11 +182,13 @@ def answer(asked: Asked, said: Mapping[uuid.UUID, tuple[str, date | None]], *, n
     for service_id, (word, until) in said.items():
         if service_id in theirs and word in ANSWERS:
             say(service_id, word, until)
+    for service_id in theirs & limits.keys():
+        intake.set_limit(service_id, limits[service_id], by=SOURCE)
     closed = {service_id: CLOSED for service_id, (word, _until) in said.items() if word == CLOSED}
     if closed:
-        listing = upkeep.ask_agency(asked.organization.id, by="capacity question")
+        listing = verification.ask_agency(asked.organization.id, by="capacity question")
         session.flush()
-        upkeep.answer(listing, closed, "")
+        verification.answer(listing, closed, "")
     changed(
         update(CapacityQuestion)
         .where(CapacityQuestion.id == asked.question.id)

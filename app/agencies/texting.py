@@ -15,6 +15,7 @@ from app.agencies.codes import REASON_OPTIONS, Answer, Reading
 from app.agencies.models import Contact, ReplyCode
 from app.config import settings
 from app.db import session
+from app.directory.models import Organization
 from app.errors import DomainError
 from app.i18n import gettext as _
 from app.messaging import operations as messaging
@@ -64,6 +65,14 @@ def read(inbound: Inbound, folded: str) -> bool:
         _reply(inbound, contact, _done(inbound, referral, contact, said))
     _settle(inbound, "agency-answered", said)
     return True
+
+
+def writer(phone: str) -> str:
+    """Who answers for an agency from this phone, in words for staff; empty when nobody does."""
+    contact = next(iter(queries.contacts_with_phone(phone)), None)
+    if contact is None:
+        return ""
+    return f"{contact.name}, {session.get_one(Organization, contact.organization_id).name}"
 
 
 def explain(inbound: Inbound) -> bool:

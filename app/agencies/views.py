@@ -14,29 +14,28 @@ from datetime import date
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from werkzeug.wrappers import Response
 
-from app import clock, forms, i18n
+from app import clock, forms, i18n, unsent
 from app.agencies import holding, notices, operations, queries, room
 from app.agencies.holding import Standing
 from app.agencies.models import Contact, Question
 from app.agencies.operations import Opened
-from app.config import settings
 from app.db import session
 from app.directory import queries as directory
 from app.directory.models import Organization, Service
 from app.errors import DomainError, Invalid, NotFound
-from app.geography.calendars import Calendar
+from app.forms import Page
 from app.i18n import LANGUAGES, STAFF_LANGUAGES, marked
 from app.i18n import gettext as _
-from app.needs.vocabulary import NEEDS
 from app.patients.phones import spoken
-from app.referrals import appointment_pages, appointments, schemas, words
+from app.referrals import answering, appointment_pages, appointments, intake, schemas, words
 from app.referrals import queries as referral_queries
-from app.referrals.lifecycle import Actor, Reason, Status, next_steps, reasons_for
+from app.referrals.lifecycle import Actor, Reason, Status, next_steps
 from app.referrals.meetings import Became, Way
 from app.referrals.models import Appointment, Referral
 from app.referrals.queries import Row
@@ -49,7 +48,6 @@ bp = Blueprint("agencies", __name__)
 
 WHY_PUBLIC = "an agency answers from a signed link, without an account"
 
-Page = str | tuple[str, int]
 Typed = Mapping[str, Any]
 
 NAMES_KEPT = 20
@@ -138,13 +136,15 @@ class Visitor:
     name: str
 
 
-def _visitor(token: str) -> Visitor | Response:
-    """Whoever sends a form; or where they have to go first."""
+def _visitor(token: str) -> Visitor | Response | Page:
+    """Whoever sends a form; or where they have to go first. What they have typed goes with them."""
     found = _opened(token)
-    name = _name_given(found)
-    if _standing(found) is not Standing.OPEN or name is None:
+    if _standing(found) is not Standing.OPEN:
         return _back(token)
-    return Visitor(found, name)
+    if name := _name_given(found):
+        return Visitor(found, name)
+    form = unsent.refused()
+    return _first_page(found, token, {"name": _last_name()}, {}, form) if form else _back(token)
 
 
 def _back(token: str, status: str | None = None) -> Response:
@@ -176,35 +176,25 @@ def _last_name() -> str:
     return list(kept.values())[-1] if kept else ""
 
 
-def _first_page(found: Opened, token: str, values: Typed, errors: Mapping[str, str]) -> Page:
+def _first_page(
+    found: Opened, token: str, values: Typed, errors: Mapping[str, str], form: unsent.Unsent | None = None
+) -> Page:
+    """The page to say who one is on; `form` is what was being sent before that."""
     row = queries.row_of(found.referral.id)
     page = render_template(
         "agencies/first.html",
         token=token,
         row=row,
         organization=row.organization.name,
-        somebody=_somebody(row),
-        urgent=_how_urgent(row),
+        somebody=answering.somebody(row, discreet=True),
+        urgent=answering.how_urgent(row, discreet=True),
         language=LANGUAGES[row.patient.language],
-        asked=row.referral.status is Status.REQUESTED,
+        asked=row.referral.status is Status.REQUESTED and form is None,
+        unsent=form,
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
-
-
-def _somebody(row: Row) -> str:
-    need = NEEDS[row.need.kind]
-    if not row.patient.postal_code:  # of somebody who asked to be forgotten
-        return _("Somebody needed help")
-    if need.sensitive:
-        return _("Somebody near %(zip)s needs help", zip=row.patient.postal_code)
-    return _("Somebody near %(zip)s needs %(what)s", zip=row.patient.postal_code, what=_(need.phrase))
-
-
-def _how_urgent(row: Row) -> str:
-    need = NEEDS[row.need.kind]
-    return i18n.sentence(_(need.urgent_when)) if row.need.urgent and not need.sensitive else ""
+    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors or form else page
 
 
 @answers.post("/a/<token>/introduction")
@@ -214,15 +204,21 @@ def introduce(token: str) -> Response | Page:
     found = _opened(token)
     if _standing(found) is not Standing.OPEN:
         return _back(token)
-    if not request.form.get("confirmed"):
-        wrong = {"confirmed": _("Confirm that you answer for this organization.")}
-        return _first_page(found, token, request.form, wrong)
+    form = unsent.carried()
+    wrong: dict[str, str] = {}
     try:
         name = operations.introduce(found.link, request.form.get("name", ""))
     except Invalid as invalid:
-        return _first_page(found, token, request.form, invalid.fields)
+        wrong |= invalid.fields
+    if not request.form.get("confirmed"):
+        wrong["confirmed"] = _("Confirm that you answer for this organization.")
+    if wrong:
+        session.rollback()
+        return _first_page(found, token, request.form, wrong, form)
     session.commit()  # who it was is kept even if somebody else at the agency was faster to answer
     _remember(found, name)
+    if form:
+        return unsent.page(form, _("Thank you. Look at it and send it once more."))
     wants = request.form.get("then", "")
     if wants == FULL and found.referral.status is Status.REQUESTED:
         return _say(Visitor(found, name), token, Status.REJECTED, reason=AT_CAPACITY)
@@ -240,18 +236,16 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
     steps = [step for step in _steps(status) if step in words.SAY]
     saying = next((step for step in steps if step.value == values.get("status")), None)
     zone = directory.time_zone(row.referral.service_at_location_id)
-    today = clock.now().astimezone(zone).date()
-    days = words.promise_days(today, Calendar(zone, settings().days_off))
-    phone = patient.phones[0].number if patient.phones and not asked else ""
-    page = render_template(
+    phone = "" if asked else patient.phone
+    return forms.page(
         "agencies/request.html",
         token=token,
         me_name=name,
         row=row,
         link=found.link,
-        somebody=_somebody(row),
-        urgent=_how_urgent(row),
-        standing=_where_it_stands(row, today),
+        somebody=answering.somebody(row, discreet=True),
+        urgent=answering.how_urgent(row, discreet=True),
+        standing=_where_it_stands(row, zone),
         language=LANGUAGES[patient.language],
         team=session.get_one(Team, patient.team_id),
         phone=phone,
@@ -263,14 +257,7 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
             for step in steps
             if step is not Status.CANCELLED
         ],
-        saying=saying,
-        say=_(words.SAY[saying]) if saying else "",
-        reasons=[(code, i18n.sentence(words.reason(code))) for code in reasons_for(saying, Actor.AGENCY)]
-        if saying
-        else [],
-        outcomes=[(code, i18n.sentence(said)) for code, said in words.outcomes().items()],
-        days=days,
-        likely_day=next(day for day, _words in days if day > today.isoformat()),
+        **answering.choices(row.referral, saying, zone),
         ways=[(way.value, _(said)) for way, said in appointment_pages.WAYS.items()],
         in_person=Way.IN_PERSON.value,
         notes=queries.notes_to_agency(row.referral.id),
@@ -279,7 +266,6 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _steps(status: Status) -> tuple[Status, ...]:
@@ -288,15 +274,15 @@ def _steps(status: Status) -> tuple[Status, ...]:
     return (*steps, Status.ON_HOLD, Status.COMPLETED) if status is Status.REQUESTED else steps
 
 
-def _where_it_stands(row: Row, today: date) -> words.Standing:
-    referral = row.referral
+def _where_it_stands(row: Row, zone: ZoneInfo) -> words.Standing:
+    referral, now = row.referral, clock.now()
     return words.received(
         referral.status,
         referral.reason_code,
-        words.Times(referral.sent_at, referral.seen_at, referral.promised_by),
+        referral_queries.times(referral, zone),
         urgent=row.need.urgent,
-        now=clock.now(),
-        today=today,
+        now=now,
+        today=now.astimezone(zone).date(),
     )
 
 
@@ -363,7 +349,7 @@ def make_appointment(token: str) -> Response | Page:
 
 @answers.post("/a/<token>/appointments/<uuid:appointment_id>/changes")
 @public(WHY_PUBLIC)
-def change_appointment(token: str, appointment_id: uuid.UUID) -> Response:
+def change_appointment(token: str, appointment_id: uuid.UUID) -> Response | Page:
     """Call it off, or say whether they came."""
     visitor = _visitor(token)
     if not isinstance(visitor, Visitor):
@@ -398,8 +384,6 @@ def ask(token: str) -> Response | Page:
         operations.ask(visitor.found.link, request.form.get("question", ""), name=visitor.name)
     except Invalid as invalid:
         return _request_page(visitor.found, token, visitor.name, request.form, invalid.fields)
-    except DomainError as error:
-        return _refused(token, error)
     session.commit()
     flash(_("Asked. You get the answer the way this request came."), "success")
     return _back(token)
@@ -407,7 +391,7 @@ def ask(token: str) -> Response | Page:
 
 @answers.post("/a/<token>/capacity")
 @public(WHY_PUBLIC)
-def set_capacity(token: str) -> Response:
+def set_capacity(token: str) -> Response | Page:
     """One tap: whether the service that was asked takes more people in."""
     visitor = _visitor(token)
     if not isinstance(visitor, Visitor):
@@ -450,7 +434,9 @@ def renew(token: str) -> Response:
 @public(WHY_PUBLIC)
 def room_page(token: str) -> Page:
     """Nothing here is about a patient, so the contact's own name stands there already, and one tap is one tap."""
-    return _room_page(token, {"name": _last_name() or room.opened(token).contact.name}, {})
+    asked = room.opened(token)
+    limits = {f"limit-{service.id}": service.intake_daily_limit or "" for service in asked.services}
+    return _room_page(token, {"name": _last_name() or asked.contact.name, **limits}, {})
 
 
 def _room_page(token: str, values: Typed, errors: Mapping[str, str]) -> Page:
@@ -458,7 +444,7 @@ def _room_page(token: str, values: Typed, errors: Mapping[str, str]) -> Page:
     if "lang" not in request.args and "language" not in browser:
         i18n.speak(asked.contact.language)
     lines = {line.id: line for line in directory.services_of(asked.organization.id)}
-    page = render_template(
+    return forms.page(
         "agencies/room.html",
         token=token,
         asked=asked,
@@ -476,7 +462,6 @@ def _room_page(token: str, values: Typed, errors: Mapping[str, str]) -> Page:
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @answers.post("/room/<token>")
@@ -494,12 +479,18 @@ def say_room(token: str) -> Response | Page:
     errors = {}
     if name is None:
         errors["name"] = _("Say who you are: your name, at most %(most)s characters.", most=operations.LONGEST_NAME)
-    if not said:
-        errors["_schema"] = _("Choose an answer for at least one service.")
+    limits: Mapping[uuid.UUID, int | None] = {}
+    try:
+        limits = intake.read_limits(request.form, [service.id for service in asked.services])
+    except Invalid as invalid:
+        errors |= invalid.fields
+    was = {service.id: service.intake_daily_limit for service in asked.services}
+    if not said and all(limits[service_id] == was[service_id] for service_id in limits):
+        errors.setdefault("_schema", _("Choose an answer for at least one service."))
     if name is None or errors:
         return _room_page(token, request.form, errors)
     try:
-        room.answer(asked, said, name=name)
+        room.answer(asked, said, name=name, limits=limits)
         session.commit()
         flash(_("Kept. People are sent to you accordingly from now on."), "success")
     except DomainError as error:
@@ -591,7 +582,7 @@ def _organization(organization_id: uuid.UUID) -> Organization:
 def _contacts_page(organization_id: uuid.UUID, values: Typed, errors: Mapping[str, str]) -> Page:
     organization = _organization(organization_id)
     services = queries.services(organization_id)
-    page = render_template(
+    return forms.page(
         "agencies/contacts.html",
         organization=organization,
         mine=me().organization_id is not None,
@@ -601,7 +592,6 @@ def _contacts_page(organization_id: uuid.UUID, values: Typed, errors: Mapping[st
         values=values or {"language": STAFF_LANGUAGES[0]},
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _contact(contact: Contact, services: Sequence[Service]) -> dict[str, Any]:
@@ -652,7 +642,7 @@ def _asked_referral(referral_id: uuid.UUID) -> Referral:
 
 
 def _questions_page(referral: Referral, values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "agencies/questions.html",
         row=queries.row_of(referral.id),
         questions=[
@@ -662,4 +652,3 @@ def _questions_page(referral: Referral, values: Typed, errors: Mapping[str, str]
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page

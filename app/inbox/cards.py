@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import url_for
 
@@ -19,7 +18,8 @@ from app.inbox import words as inbox_words
 from app.inbox.queries import HELPING, Line
 from app.needs.vocabulary import NEEDS
 from app.patients.models import Patient
-from app.referrals import words
+from app.referrals import answering, words
+from app.referrals import queries as referrals
 from app.referrals.lifecycle import ENDED, OPEN, Status
 from app.referrals.models import Transition, WalkIn
 from app.referrals.queries import Row
@@ -37,28 +37,18 @@ def card(line: Line, teams: Mapping[uuid.UUID, Team]) -> dict[str, Any]:
     return {
         "href": url_for("inbox.received", referral_id=row.referral.id),
         "move_href": url_for("inbox.move", referral_id=row.referral.id),
-        "title": row.patient.short_name if row.referral.status in _WITH_NAME else somebody(row),
+        "title": row.patient.short_name if row.referral.status in _WITH_NAME else answering.somebody(row),
         "need": row.need.kind,
         "sub": age_and_team(row, teams[row.patient.team_id]),
         "kind": stands.kind,
         "word": stands.words,
-        "urgent": how_urgent(row) if row.referral.status in OPEN else "",
+        "urgent": answering.how_urgent(row) if row.referral.status in OPEN else "",
         "language": LANGUAGES[row.patient.language].autonym,
         "service": row.service.name,
         "new": row.referral.status is Status.REQUESTED,
         "assigned_to": line.assigned_to,
         "fresh": line.fresh,
     }
-
-
-def somebody(row: Row) -> str:
-    if not row.patient.postal_code:  # of somebody who asked to be forgotten
-        return _("Somebody needed help")
-    return _("Somebody near %(zip)s needs %(what)s", zip=row.patient.postal_code, what=_(NEEDS[row.need.kind].phrase))
-
-
-def how_urgent(row: Row) -> str:
-    return i18n.sentence(_(NEEDS[row.need.kind].urgent_when)) if row.need.urgent else ""
 
 
 def age_and_team(row: Row, team: Team) -> str:
@@ -75,10 +65,10 @@ def standing(line: Line) -> words.Standing:
     return words.received(
         referral.status,
         referral.reason_code,
-        words.Times(referral.sent_at, referral.seen_at, referral.promised_by),
+        referrals.times(referral, line.zone),
         urgent=row.need.urgent,
         now=now,
-        today=now.astimezone(ZoneInfo(row.patient.time_zone)).date(),
+        today=now.astimezone(row.patient.zone).date(),
     )
 
 

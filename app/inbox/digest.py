@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 
 from app import clock
 from app.config import settings
@@ -38,8 +38,10 @@ class Week:
     """Came in."""
     unanswered: int
     """Wait for an answer now."""
-    overdue: int
-    """Of those, who go to somebody else today unless somebody answers, and whose promised contact is past."""
+    leaving: int
+    """Of those, go to somebody else within a day."""
+    uncontacted: int
+    """Were to be contacted by a day that has gone by."""
     waiting: int
     """On the waiting list."""
     ended: Sequence[tuple[str, int]]
@@ -66,7 +68,8 @@ def of(staff: StaffMember) -> Week:
         received.with_only_columns(
             func.count().filter(Referral.sent_at >= since),
             func.count().filter(unanswered),
-            func.count().filter(or_(and_(unanswered, due.exists()), broken)),
+            func.count().filter(unanswered, due.exists()),
+            func.count().filter(broken),
             func.count().filter(Referral.status == Status.ON_HOLD),
             func.count().filter(Referral.patient_says == Says.GOT_HELP, Referral.patient_said_at >= since),
         )
@@ -77,13 +80,14 @@ def of(staff: StaffMember) -> Week:
         .group_by(Referral.status)
         .order_by(func.count().desc(), Referral.status)
     )
-    new, waiting_for_answer, overdue, waiting, confirmed = counts
+    new, waiting_for_answer, leaving, uncontacted, waiting, confirmed = counts
     return Week(
         since=since,
         until=until,
         new=new,
         unanswered=waiting_for_answer,
-        overdue=overdue,
+        leaving=leaving,
+        uncontacted=uncontacted,
         waiting=waiting,
         ended=[(words.status(status), n) for status, n in ended],
         confirmed=confirmed,
@@ -96,8 +100,20 @@ def lines(week: Week) -> list[str]:
         ngettext("%(n)s new request came in.", "%(n)s new requests came in.", week.new),
         ngettext("%(n)s request waits for your answer.", "%(n)s requests wait for your answer.", week.unanswered),
     ]
-    if week.overdue:
-        said.append(ngettext("%(n)s of them is overdue.", "%(n)s are overdue.", week.overdue))
+    if week.leaving:
+        leaving = ngettext(
+            "%(n)s of them goes to somebody else within a day, unless you answer.",
+            "%(n)s of them go to somebody else within a day, unless you answer.",
+            week.leaving,
+        )
+        said.append(leaving)
+    if week.uncontacted:
+        uncontacted = ngettext(
+            "%(n)s person was to hear from you by a day that has gone by.",
+            "%(n)s people were to hear from you by a day that has gone by.",
+            week.uncontacted,
+        )
+        said.append(uncontacted)
     if week.waiting:
         waiting = ngettext(
             "%(n)s person is on your waiting list.", "%(n)s people are on your waiting list.", week.waiting

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, or_, select
-from sqlalchemy.orm import lazyload
+from sqlalchemy.orm import joinedload, lazyload
 
 from app import clock
 from app.agencies.models import ReplyCode
@@ -166,6 +166,7 @@ def _lines(wanted: Select[Referral]) -> list[Line]:
         .outerjoin(StaffMember, StaffMember.id == Referral.assigned_to_id)
         .with_only_columns(Referral, Patient, Need, Service, Organization, StaffMember.name, maintain_column_froms=True)
         .options(lazyload(Patient.phones), lazyload(Patient.safe_contact))  # a list shows neither
+        .options(joinedload(Referral.appointment))
     ).all()
     rows = [
         (Row(referral, patient, need, service, ours), name) for referral, patient, need, service, ours, name in found

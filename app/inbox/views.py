@@ -12,24 +12,24 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app import clock, forms, i18n
-from app.config import settings
 from app.db import session
 from app.directory import operations as directory_operations
 from app.directory import queries as directory
 from app.directory.codes import CapacityStatus
 from app.errors import Invalid, NotFound
-from app.geography.calendars import Calendar
+from app.forms import Page
 from app.i18n import LANGUAGES, marked
 from app.i18n import gettext as _
 from app.inbox import cards, digest, operations, queries, schemas
 from app.inbox.queries import ANYBODY, ME, NOBODY, Filters, Tab
 from app.inbox.words import reference
+from app.loop import operations as loop
 from app.needs.vocabulary import NEEDS
 from app.patients import phones
-from app.referrals import intake, notes, walk_ins, words
+from app.referrals import answering, intake, notes, walk_ins, words
 from app.referrals import operations as referrals
 from app.referrals import queries as referral_queries
-from app.referrals.lifecycle import OPEN, Actor, Reason, Status, next_steps, reasons_for
+from app.referrals.lifecycle import NOT_REACHED, OPEN, Actor, Reason, Status, next_steps
 from app.referrals.models import Referral, WalkIn
 from app.referrals.queries import Row
 from app.referrals.schemas import TransitionIn, boxes_of, step_of
@@ -40,7 +40,6 @@ from app.worklist import operations as worklist
 
 bp = Blueprint("inbox", __name__)
 
-Page = str | tuple[str, int]
 Typed = Mapping[str, Any]
 
 TABS = {
@@ -222,30 +221,23 @@ def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
     saying = next((step for step in steps if step.value == values.get("status")), None)
     team = next(team for team in staff.teams() if team.id == patient.team_id)
     line = queries.line(row)
-    today = clock.now().astimezone(line.zone).date()
-    days = words.promise_days(today, Calendar(line.zone, settings().days_off))
-    page = render_template(
+    return forms.page(
         "inbox/received.html",
         row=row,
         vocabulary=NEEDS,
         open=referral.status in OPEN,
-        somebody=cards.somebody(row),
+        somebody=answering.somebody(row),
         reference=reference(referral.id),
         age=cards.age_and_team(row, team),
         standing=cards.standing(line),
-        urgent=cards.how_urgent(row),
-        phone=patient.phones[0].number if patient.phones else "",
-        phone_words=phones.spoken(patient.phones[0].number) if patient.phones else "",
+        urgent=answering.how_urgent(row),
+        phone=patient.phone,
+        phone_words=phones.spoken(patient.phone) if patient.phone else "",
         no_voicemail=patient.safe_contact is not None and not patient.safe_contact.voicemail_ok,
         language=LANGUAGES[patient.language],
         team=team,
         steps=[(step, _(words.SAY[step])) for step in steps if step in words.SAY],
-        saying=saying,
-        say=_(words.SAY[saying]) if saying else "",
-        reasons=_reasons(saying) if saying else [],
-        outcomes=[(code, i18n.sentence(said)) for code, said in words.outcomes().items()],
-        days=days,
-        likely_day=next(day for day, _words in days if day > today.isoformat()),
+        **answering.choices(referral, saying, line.zone),
         life=cards.life(row),
         assigned_to=line.assigned_to,
         colleagues=[(str(one.id), one.name) for one in queries.colleagues(me())],
@@ -254,11 +246,6 @@ def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
-
-
-def _reasons(new: Status) -> list[tuple[str, str]]:
-    return [(code, i18n.sentence(words.reason(code))) for code in reasons_for(new, Actor.AGENCY)]
 
 
 @bp.post("/inbox/<uuid:referral_id>/transitions")
@@ -338,20 +325,21 @@ def _onward_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
     found = directory.search(name, need, near=near, limit=PLACES_SHOWN + 1)
     tried = {one.organization_id for one in referral_queries.services_tried(row.need.id)}
     offered = [card for card in found.cards if card.organization_id not in tried | {row.organization.id}]
-    page = render_template(
+    return forms.page(
         "inbox/onward.html",
         row=row,
-        somebody=cards.somebody(row),
+        somebody=answering.somebody(row),
         name=name,
         places=[
             (str(card.id), card.organization, " · ".join(filter(None, (card.service, card.place))))
             for card in offered[:PLACES_SHOWN]
         ],
-        reasons=_reasons(Status.REJECTED) if row.referral.status is Status.REQUESTED else [],
+        reasons=[(code, said) for code, said in answering.reasons(Status.REJECTED) if code != NOT_REACHED]
+        if row.referral.status is Status.REQUESTED
+        else [],
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 # People who came without a referral
@@ -385,8 +373,8 @@ def _person(asked: Mapping[str, Any]) -> walk_ins.Person:
     :raises Invalid: something is missing without which nobody can be told apart.
     """
     missing = {
-        "given_name": _("Enter a name."),
-        "family_name": _("Enter a name."),
+        "given_name": _("Enter their first name."),
+        "family_name": _("Enter their last name."),
         "birth_date": _("Enter a date of birth."),
         "phone": _("Enter a phone number with its area code."),
     }
@@ -397,13 +385,12 @@ def _person(asked: Mapping[str, Any]) -> walk_ins.Person:
 
 
 def _walk_in_page(values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "inbox/walk_ins.html",
         needs=[(code, _(need.short_label)) for code, need in NEEDS.items()],
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @bp.get("/walk-ins/<uuid:walk_in_id>")
@@ -418,8 +405,11 @@ def walk_in(walk_in_id: uuid.UUID) -> str:
 @allow(Action.RECORD_ANSWER)
 def answer_walk_in(walk_in_id: uuid.UUID) -> Response:
     found = _walk_in(walk_in_id)
-    walk_ins.confirm(found, got_help=request.form.get("got_help") == "yes", by=me())
+    got_help = request.form.get("got_help") == "yes"
+    walk_ins.confirm(found, got_help=got_help, by=me())
     worklist.settle_purpose(f"walk-in:{found.id}")
+    if got_help and found.need_id:
+        worklist.settle_purpose(loop.next_offer(found.need_id))
     session.commit()
     flash(_("Kept."), "success")
     return redirect(url_for("loop.patient", patient_id=found.patient_id), HTTPStatus.SEE_OTHER)
@@ -483,6 +473,21 @@ def set_capacity() -> Response | Page:
     return redirect(url_for(".capacity"), HTTPStatus.SEE_OTHER)
 
 
+@bp.post("/inbox/daily-limits")
+@allow(Action.SET_CAPACITY)
+def set_daily_limits() -> Response | Page:
+    """How many people each service takes in on one day. Only one's own are touched."""
+    try:
+        limits = intake.read_limits(request.form, [service.id for service in _services()])
+    except Invalid as invalid:
+        return _capacity_page(request.form, invalid.fields)
+    for service_id, limit in limits.items():
+        intake.set_limit(service_id, limit, by=f"agency {me().id}")
+    session.commit()
+    flash(_("Kept. People are sent to you accordingly from now on."), "success")
+    return redirect(url_for(".capacity"), HTTPStatus.SEE_OTHER)
+
+
 def _services() -> Sequence[directory.ServiceLine]:
     organization_id = me().organization_id
     return directory.services_of(organization_id) if organization_id else []
@@ -492,14 +497,15 @@ def _capacity_page(values: Typed, errors: Mapping[str, str]) -> Page:
     services = _services()
     paused = [service for service in services if service.capacity.status is CapacityStatus.NO_CAPACITY]
     taking = [service for service in services if service not in paused]
-    page = render_template(
+    return forms.page(
         "inbox/capacity.html",
         paused=paused,
         options=[(str(service.id), service.name) for service in taking],
         pauses=[(days, _(label)) for days, label in PAUSES.items()],
         sentence=i18n.sentence,
         today=_today(services),
-        values=values or {"days": 14, "service": [str(taking[0].id)] if len(taking) == 1 else []},
+        limited=[(f"limit-{service.id}", service.name) for service in services],
+        limits={f"limit-{one.id}": values.get(f"limit-{one.id}", one.daily_limit or "") for one in services},
+        values=values if "days" in values else {"days": 14, "service": [str(taking[0].id)] if len(taking) == 1 else []},
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page

@@ -98,7 +98,7 @@ def _reminders(referral: Referral, appointment: Appointment) -> Sequence[Reminde
     return reminders(
         appointment.starts_at,
         appointment.changed_at,
-        operations.zone_of(patient),
+        patient.zone,
         settings().quiet_hours,
         region=patients.region(patient),
     )
@@ -192,13 +192,22 @@ def find_ride(referral: Referral) -> None:
     )
 
 
+def told_of_ride(referral: Referral) -> None:
+    """The patient has told somebody of us that they want help with getting there."""
+    operations.withdraw_questions(referral, operations.RIDE)
+    worklist.settle({Kind.FOLLOW_BARRIER}, referral_id=referral.id)
+    appointment = appointments.ahead(referral.id)
+    if appointment is None or not appointments.answer(appointment, Reply.NEEDS_RIDE):
+        find_ride(referral)
+
+
 def contact_day(referral: Referral) -> date:
     """By when somebody contacts the patient about what they have just answered: before the appointment."""
     patient = session.get_one(Patient, referral.patient_id)
     next_day = operations.calendar_of(patient).after_business_days(clock.now(), 1)
     starts_at = _next_start(referral)
     soonest: datetime = min(next_day, starts_at) if starts_at else next_day
-    return soonest.astimezone(operations.zone_of(patient)).date()
+    return soonest.astimezone(patient.zone).date()
 
 
 def _next_start(referral: Referral) -> datetime | None:
@@ -232,11 +241,15 @@ def end_promise(referral: Referral, kept: Kept) -> None:
 
 
 def break_promise(referral: Referral) -> None:
-    """The day went by: the patient hears an apology and what happens next, and somebody phones the agency."""
+    """The day went by: the patient hears an apology and what happens next, and somebody phones the agency.
+
+    Who is left alone hears no apology: nobody calls them the next day. The agency is held to its word all the same.
+    """
     promise = appointments.open_promise(referral)
     if promise is None or not appointments.end_promise(referral, Kept.BROKEN):
         return
     patient = session.get_one(Patient, referral.patient_id)
     next_day = operations.calendar_of(patient).after_business_days(clock.now(), 1)
-    operations.tell(referral, "promise-broken", f"promise:{promise.id}", by_day=next_day)
+    if not patients.is_paused(patient.id):
+        operations.tell(referral, "promise-broken", f"promise:{promise.id}", by_day=next_day)
     operations.call_agency(referral, why=clocks.PROMISE_DUE.name)

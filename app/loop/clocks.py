@@ -161,8 +161,8 @@ REMIND_SOON = Dated("remind-3-hours", Group.APPOINTMENT, Effect.REMIND)
 ASK_AFTER_VISIT = Dated("ask-after-visit", Group.PATIENT, Effect.ASK)
 """Instead of asking whether help came while an appointment is still ahead."""
 
-STANDS_STILL = frozenset({Group.PATIENT, Group.APPOINTMENT})
-"""Groups whose steps wait while a patient is left alone; a reminder that comes too late then is not sent."""
+STANDS_STILL = frozenset({Group.PATIENT})
+"""Groups whose steps wait while a patient is left alone. A reminder of an appointment helps and asks nothing."""
 
 ON_A_DATE = frozenset({Group.PROMISE, Group.APPOINTMENT})
 """Groups whose steps an outage does not move: the appointment is when it is."""

@@ -60,12 +60,17 @@ def caseload(staff_id: uuid.UUID, patient_ids: Collection[uuid.UUID] | None = No
     )
 
 
-def successors(of: StaffMember) -> Sequence[StaffMember]:
-    """Who may answer for all this instead: somebody else of the same care team who can sign in, by name."""
+def successors(of: StaffMember, *, by: StaffMember) -> Sequence[StaffMember]:
+    """Who may answer for all this instead: somebody else of a care team who can sign in, those of the same one first.
+
+    A lead gives to the own team only. Whoever sees to all teams gives to another one as well.
+    """
+    everywhere = relation(by.role, Action.HAND_OVER) is Relation.NETWORK
+    same = StaffMember.team_id == of.team_id
     return session.scalars(
         select(StaffMember)
-        .where(StaffMember.team_id == of.team_id, StaffMember.active, StaffMember.id != of.id)
-        .order_by(StaffMember.name, StaffMember.id)
+        .where(StaffMember.team_id.is_not(None) if everywhere else same, StaffMember.active, StaffMember.id != of.id)
+        .order_by(~same, StaffMember.name, StaffMember.id)
     ).all()
 
 
@@ -88,11 +93,14 @@ def hand_over(
 ) -> Caseload:
     """From now on `to` answers for what `of` answered for; what that was.
 
+    In another team, that team cares for these patients from now on and the old one sees them no more; what `of` did
+    about patients of others stays in the old team, with whoever answers for them.
+
     :param only: the patients to hand over, with all about them; by default everything.
-    :raises Invalid: `to` is of another team, or cannot sign in.
+    :raises Invalid: `to` cannot sign in, or is of another team and `by` does not see to both.
     """
-    if to.id == of.id or to.team_id != of.team_id or not to.active:
-        raise Invalid({"to": _("Choose somebody else of the same team who can sign in.")})
+    if to not in successors(of, by=by):
+        raise Invalid({"to": _("Choose somebody else who can sign in and whom you may hand over to.")})
     # Whoever sends a request holds the patient, and whoever goes on to the next place the referral.
     session.execute(
         select(Patient.id)
@@ -107,6 +115,9 @@ def hand_over(
         .with_for_update()
     )
     moved = caseload(of.id, only)
+    if to.team_id != of.team_id:
+        _leave_behind(of)
+        _change_team(of, to, only)
     session.execute(update(Patient).where(_theirs(Patient.lead_id, Patient.id, of.id, only)).values(lead_id=to.id))
     session.execute(
         update(Referral).where(_theirs(Referral.owner_id, Referral.patient_id, of.id, only)).values(owner_id=to.id)
@@ -130,6 +141,39 @@ def hand_over(
         conversations=moved.conversations,
     )
     return moved
+
+
+def _leave_behind(of: StaffMember) -> None:
+    """What `of` does about patients of others goes to those others; what is about nobody is anybody's in the team."""
+    others = (Patient.lead_id != of.id, StaffMember.id == Patient.lead_id, StaffMember.active)
+    for kind, owner in ((Referral, Referral.owner_id), (WorkItem, WorkItem.owner_id), (Takeover, Takeover.staff_id)):
+        session.execute(
+            update(kind)
+            .where(owner == of.id, kind.patient_id == Patient.id, *others)
+            .values({owner.key: Patient.lead_id})
+            .execution_options(synchronize_session=False)
+        )
+    session.execute(
+        update(WorkItem)
+        .where(WorkItem.owner_id == of.id, WorkItem.patient_id.is_(None), WorkItem.done_at.is_(None))
+        .values(owner_id=None)
+    )
+
+
+def _change_team(of: StaffMember, to: StaffMember, only: Collection[uuid.UUID] | None) -> None:
+    """The patients of `of` become those of the team of `to`, with whatever anybody of the old team had about them.
+
+    Work that is done goes along, because a list of it names them.
+    """
+    theirs = select(Patient.id).where(_theirs(Patient.lead_id, Patient.id, of.id, only)).scalar_subquery()
+    work = update(WorkItem).where(WorkItem.patient_id.in_(theirs))
+    session.execute(work.values(team_id=to.team_id))
+    session.execute(work.where(WorkItem.done_at.is_(None)).values(owner_id=to.id))
+    session.execute(work.where(WorkItem.done_at.is_(None), WorkItem.taken_by_id.is_not(None)).values(taken_by_id=to.id))
+    session.execute(update(Referral).where(Referral.patient_id.in_(theirs)).values(owner_id=to.id))
+    talking = and_(Takeover.ended_at.is_(None), Takeover.until > clock.now())
+    session.execute(update(Takeover).where(Takeover.patient_id.in_(theirs), talking).values(staff_id=to.id))
+    session.execute(update(Patient).where(_theirs(Patient.lead_id, Patient.id, of.id, only)).values(team_id=to.team_id))
 
 
 def _theirs(

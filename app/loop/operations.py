@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -72,13 +71,9 @@ PROMISE_BUSINESS_DAYS = 3
 """By when an agency that accepts without naming a day is expected to contact the patient."""
 
 
-def zone_of(patient: Patient) -> ZoneInfo:
-    return ZoneInfo(patient.time_zone)
-
-
 def calendar_of(patient: Patient) -> Calendar:
     """When people work where the patient lives: their care team does, too."""
-    return Calendar(zone_of(patient), settings().days_off)
+    return Calendar(patient.zone, settings().days_off)
 
 
 def may_be_texted_about(need: Need) -> bool:
@@ -157,8 +152,8 @@ def words_for(  # noqa: PLR0913  a text is this many facts
     :raises MissingTranslation: there is none in that language; it must not go out in another.
     """
     with i18n.speaking(patient.language):
-        spoken_day = i18n.day(by_day, zone_of(patient)) if by_day else ""
-        spoken_time = i18n.clock_time(at, zone_of(patient)) if at else ""
+        spoken_day = i18n.day(by_day, patient.zone) if by_day else ""
+        spoken_time = i18n.clock_time(at, patient.zone) if at else ""
     body = i18n.sms(
         template,
         patient.language,
@@ -206,6 +201,11 @@ def reference_of(referral: Referral, phone: str) -> str:
     return reference.code
 
 
+def is_called(referral: Referral, phone: str) -> bool:
+    """Whether a text to this phone has ever called this referral by its reference."""
+    return session.get(Reference, (referral.id, phone)) is not None
+
+
 def referrals_called(phone: str, of: Sequence[Patient]) -> dict[str, Referral]:
     """Everything that was ever given a reference on this phone and belongs to one of these people."""
     called = (
@@ -217,7 +217,7 @@ def referrals_called(phone: str, of: Sequence[Patient]) -> dict[str, Referral]:
 
 
 def wait_for_an_answer(phone: str, of: Sequence[Patient]) -> Sequence[Referral]:
-    """What these people were texted about on this phone and have not said whether it helped, asked already or not."""
+    """What these people have read of on this phone and have not said whether it helped, asked already or not."""
     unanswered = session.scalars(
         select(Referral)
         .where(Referral.patient_id.in_([patient.id for patient in of]), _unanswered())

@@ -11,9 +11,11 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app import clock
+from app import clock, forms
 from app.db import session
+from app.directory import queries as directory
 from app.errors import DomainError, Invalid, NotFound
+from app.forms import Page
 from app.i18n import ago, marked, ngettext
 from app.i18n import gettext as _
 from app.loop import clocks, handover, waits, words
@@ -27,8 +29,6 @@ from app.staff.models import StaffMember
 from app.staff.permissions import Action, Relation, relation
 
 bp = Blueprint("oversight", __name__)
-
-Page = str | tuple[str, int]
 
 
 # Handing over
@@ -89,9 +89,9 @@ def hand_over_now(staff_id: uuid.UUID) -> Response | Page:
 
 
 def _successor(of: StaffMember) -> StaffMember:
-    to = next((one for one in handover.successors(of) if str(one.id) == request.form.get("to")), None)
+    to = next((one for one in handover.successors(of, by=me()) if str(one.id) == request.form.get("to")), None)
     if to is None:
-        raise Invalid({"to": _("Choose somebody else of the same team who can sign in.")})
+        raise Invalid({"to": _("Choose somebody else who can sign in and whom you may hand over to.")})
     return to
 
 
@@ -117,18 +117,23 @@ def _choosable(of: StaffMember) -> Sequence[Patient]:
     return handover.patients_of(of.id) if relation(me().role, Action.HAND_OVER) is Relation.TEAM else ()
 
 
+def _named(one: StaffMember, of: StaffMember) -> str:
+    """Somebody of another team with the name of that team: it cares for the patients from then on."""
+    return one.name if one.team is None or one.team_id == of.team_id else f"{one.name} · {one.team.name}"
+
+
 def _hand_over_page(of: StaffMember, values: Mapping[str, Any], errors: Mapping[str, str]) -> Page:
-    load = handover.caseload(of.id)
-    page = render_template(
+    load, to = handover.caseload(of.id), handover.successors(of, by=me())
+    return forms.page(
         "loop/hand_over.html",
         person=of,
         load=load,
-        to_options=[(one.id, one.name) for one in handover.successors(of)],
+        to_options=[(one.id, _named(one, of)) for one in to],
+        other_teams=any(one.team_id != of.team_id for one in to),
         patient_options=[(patient.id, patient.name) for patient in _choosable(of)],
         values=values or {"which": "all"},
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 # How long may be waited
@@ -161,18 +166,32 @@ def set_wait() -> Response | Page:
     return redirect(url_for(".waiting_times"), HTTPStatus.SEE_OTHER)
 
 
+MOST_NAMED = 5
+
+
+def _organization(name: str) -> uuid.UUID:
+    """The one that is called so, or, when no other is, that has these words in its name."""
+    if exactly := staff.organization_named(name):
+        return exactly
+    found = directory.organizations(name, limit=MOST_NAMED)
+    if len(found) == 1:
+        return found[0].id
+    if not found:
+        raise Invalid({"organization": _("The directory has nobody of this name.")})
+    names = "; ".join(one.name for one in found)
+    raise Invalid({"organization": _("Which one do you mean: %(names)s?", names=names)})
+
+
 LONGEST_NUMBER = 4
 
 
 def _typed() -> Override:
     """What the form asks for; an amount that is no number is none.
 
-    :raises Invalid: an agency that the directory does not have.
+    :raises Invalid: no agency of the directory, or several of them, are called so.
     """
     amount, name = request.form.get("amount", ""), request.form.get("organization", "").strip()
-    organization_id = staff.organization_named(name) if name else None
-    if name and organization_id is None:
-        raise Invalid({"organization": _("Enter the organization's name exactly as the directory has it.")})
+    organization_id = _organization(name) if name else None
     need = request.form.get("need")
     return Override(
         request.form.get("step", ""),
@@ -201,7 +220,7 @@ def _clocks_page(values: Mapping[str, str], errors: Mapping[str, str]) -> Page:
     sections = [
         (_(title), [_step(step, kept) for status in statuses for step in _row(status)]) for title, statuses in SECTIONS
     ]
-    page = render_template(
+    return forms.page(
         "loop/clocks.html",
         sections=sections,
         steps=[(step["name"], step["words"]) for _title, steps in sections for step in steps],
@@ -209,7 +228,6 @@ def _clocks_page(values: Mapping[str, str], errors: Mapping[str, str]) -> Page:
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _row(status: str) -> Sequence[Step]:

@@ -19,7 +19,7 @@ from app.i18n import LANGUAGES, Language, sentence
 from app.i18n import gettext as _
 from app.loop import by_hand, words
 from app.loop.models import Clock, Takeover
-from app.loop.operations import ASKS, zone_of
+from app.loop.operations import ASKS
 from app.loop.story import Next, Step, Teller, Voice
 from app.messaging import queries as messaging
 from app.messaging.delivery import State
@@ -31,6 +31,7 @@ from app.patients import endings, pauses
 from app.patients import queries as patients
 from app.patients.models import Consent, ConsentKind, Patient
 from app.patients.phones import spoken
+from app.referrals import appointments, closing
 from app.referrals import queries as referrals
 from app.referrals import words as referral_words
 from app.referrals.closing import Barrier, Closure
@@ -148,7 +149,7 @@ def _story(staff: StaffMember, patient: Patient) -> _Story:
         *(held.started_by_id for held in screenings),
     }
     return _Story(
-        teller=Teller(patient, names(filter(None, people)), clock.now(), zone_of(patient)),
+        teller=Teller(patient, names(filter(None, people)), clock.now(), patient.zone),
         rows=rows,
         reports=reports,
         clocks=live_clocks(ids),
@@ -166,11 +167,12 @@ class Said:
     """Something that may be written down about a referral now, and what has to be asked with it."""
 
     what: str
-    """The status an agency tells of, or answer (the patient's), recall, mistake; of a draft: agrees, minds."""
+    """The status an agency tells of, or answer, ride (the patient's), recall, mistake; of a draft: agrees, minds."""
     words: str
     status: Status | None = None
     by_agency: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
+    likely_reason: str = ""
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -260,7 +262,7 @@ def _other(story: _Story, is_it: Callable[[Referral], bool]) -> Other | None:
     return Other(found, referrals.standing(found.referral, found.patient)) if found else None
 
 
-ANSWER, RECALL, MISTAKE, AGREES, MINDS = "answer", "recall", "mistake", "agrees", "minds"
+ANSWER, RIDE, RECALL, MISTAKE, AGREES, MINDS = "answer", "ride", "recall", "mistake", "agrees", "minds"
 _NOT_BY_HAND = frozenset({"consent-revoked"})
 """Withdrawing consent recalls by itself; nobody has to say so twice."""
 
@@ -278,11 +280,14 @@ def _may_be_said(row: Row) -> Iterator[Said]:
             status=new,
             by_agency=True,
             reasons=_reasons(new, without=NOT_THE_AGENCYS),
+            likely_reason=appointments.likely_reason(row.referral, new),
             outcomes=_sentences(referral_words.outcomes()) if new is Status.COMPLETED else {},
         )
     if row.referral.sent_at:
         barriers = {barrier.value: sentence(referral_words.barrier(barrier)) for barrier in Barrier}
         yield Said(ANSWER, _("%(name)s told me…", name=name), reasons=barriers)
+    if status in appointments.MAY_HAVE_ONE and row.referral.ride_need_id is None and row.need.kind != "transport":
+        yield Said(RIDE, _("%(name)s needs a ride", name=name))
     if Status.CANCELLED in next_steps(status, Actor.SENDER):
         yield Said(
             RECALL, _("Take it back"), status=Status.CANCELLED, reasons=_reasons(Status.CANCELLED, without=_NOT_BY_HAND)
@@ -364,7 +369,7 @@ def patient_page(staff: StaffMember, patient_id: uuid.UUID) -> PatientPage | Non
         patient=patient,
         age=patient.age_on(story.teller.now.astimezone(story.teller.zone).date()),
         language=LANGUAGES[patient.language],
-        phone=spoken(patient.phones[0].number) if patient.phones else "",
+        phone=spoken(patient.phone) if patient.phone else "",
         lead=story.teller.people[patient.lead_id],
         texting=patients.reach(patient).why_not or "",
         paused=_paused(patient),
@@ -381,7 +386,7 @@ def _paused(patient: Patient) -> str:
     held = patients.pause_of(patient.id)
     if held is None or patient.ended:
         return ""
-    return _("%(why)s, until %(day)s", why=sentence(pauses.words(held.why)), day=i18n.day(held.until, zone_of(patient)))
+    return _("%(why)s, until %(day)s", why=sentence(pauses.words(held.why)), day=i18n.day(held.until, patient.zone))
 
 
 def _agreement(story: _Story, kind: ConsentKind) -> Agreement:
@@ -400,7 +405,12 @@ def _need_card(story: _Story, need: Need) -> NeedCard:
     wanted = need.status is NeedStatus.IDENTIFIED or need.status.waits
     open_to_offers = wanted and story.teller.patient.ended is None
     kind, said = _NEEDS_SAID[need.status]
-    if standing and need.status is not NeedStatus.MET:
+    unmet_because = closing.unmet_because(
+        (row.referral.status, row.referral.patient_says, row.referral.barrier) for row in rows
+    )
+    if need.status is NeedStatus.UNMET and unmet_because:
+        said = _("Not met: %(why)s", why=referral_words.barrier(unmet_because))
+    elif standing and need.status is not NeedStatus.MET:
         kind, said = standing.kind, standing.words
     others = [(row, referrals.standing(row.referral, row.patient)) for row in rows[1:]]
     return NeedCard(
@@ -497,11 +507,11 @@ def conversation_page(staff: StaffMember, patient_id: uuid.UUID) -> Conversation
     answers = _answers(line.id for line in lines if line.direction == "in")
     taken = by_hand.who_has(patient.id)
     people = {line.written_by for line in lines} | {taken.staff_id if taken else None}
-    teller = Teller(patient, names(filter(None, people)), clock.now(), zone_of(patient))
+    teller = Teller(patient, names(filter(None, people)), clock.now(), patient.zone)
     return ConversationPage(
         patient=patient,
         language=LANGUAGES[patient.language],
-        phone=spoken(patient.phones[0].number) if patient.phones else "",
+        phone=spoken(patient.phone) if patient.phone else "",
         texting=by_hand.why_not(patient),
         taken=taken,
         taken_by=teller.people[taken.staff_id] if taken else "",

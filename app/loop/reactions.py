@@ -34,6 +34,7 @@ from app.events import (
     ConsentLimited,
     ConsentRevoked,
     EmailEnded,
+    ListingAsked,
     NoteShared,
     PatientAnswered,
     PatientEnded,
@@ -74,10 +75,11 @@ from app.patients import queries as patients
 from app.patients.endings import Ending
 from app.patients.models import ConsentKind, Patient
 from app.referrals import appointments, intake, promises
+from app.referrals import notes as referral_notes
 from app.referrals import operations as referrals
 from app.referrals import queries as referral_queries
 from app.referrals.closing import Barrier, Closure, Says, need_status
-from app.referrals.lifecycle import ENDED, OPEN, Actor, Reason, Status
+from app.referrals.lifecycle import ENDED, HELPS, OPEN, Actor, Reason, Status
 from app.referrals.meetings import Reply
 from app.referrals.models import Appointment, Note, Referral, Transition, WalkIn
 from app.referrals.promises import Kept
@@ -106,9 +108,11 @@ def withdraw_stale_texts(fact: ReferralMoved) -> None:
 
 
 def tell_patient(fact: ReferralMoved) -> None:
+    if fact.on_to:
+        return  # they hear of where it goes, and are asked nothing about a step that is over already
     referral = session.get_one(Referral, fact.referral_id)
     patient = session.get_one(Patient, referral.patient_id)
-    zone, calendar = operations.zone_of(patient), operations.calendar_of(patient)
+    zone, calendar = patient.zone, operations.calendar_of(patient)
     purpose = f"{fact.transition_id}"
     match Status(fact.new):
         case Status.REQUESTED if not _told_already(referral):
@@ -125,6 +129,8 @@ def tell_patient(fact: ReferralMoved) -> None:
                 operations.withdraw_questions(referral)
         case Status.ON_HOLD:
             operations.tell(referral, "referral-waiting", purpose)
+        case Status.IN_PROGRESS if fact.old == Status.ON_HOLD:
+            operations.tell(referral, "status-accepted", purpose)  # the news they were promised
         case Status.REJECTED | Status.FAILED if not _others_are_asked(referral):
             operations.tell(referral, "referral-declined", purpose, by_day=calendar.after_business_days(clock.now(), 1))
         case Status.COMPLETED if settings().served_follow_up_days == 0:
@@ -210,7 +216,7 @@ def _agency_cancelled(fact: ReferralMoved) -> bool:
 
 
 def recall_the_others(fact: ReferralMoved) -> None:
-    if Status(fact.new) is Status.ACCEPTED:
+    if Status(fact.on_to or fact.new) in HELPS:
         rerouting.recall_others(session.get_one(Referral, fact.referral_id))
 
 
@@ -240,6 +246,10 @@ def ask_of_agency(fact: AgencyAsked) -> None:
 
 def phone_unreached_agency(fact: AgencyUnreached) -> None:
     operations.call_agency(session.get_one(Referral, fact.referral_id), why="unreached")
+
+
+def write_about_listing(fact: ListingAsked) -> None:
+    notices.about_listing(fact.question_id)
 
 
 def find_another_way(fact: EmailEnded | TextEnded) -> None:
@@ -311,13 +321,18 @@ NOTE_ANSWERED_WITHIN = 1
 
 
 def pass_note_on(fact: NoteShared) -> None:
-    """The care team finds an agency's note on its list; the agency the care team's in its inbox or behind its link."""
+    """The care team finds an agency's note on its list; the agency the care team's in its inbox or behind its link.
+
+    Where it has neither, a person tells it on the phone.
+    """
     note = session.get_one(Note, fact.note_id)
     referral = session.get_one(Referral, note.referral_id)
     if note.side is Actor.SENDER:
         if note.answers_id:
             worklist.settle_purpose(f"note:{note.answers_id}")
         notices.tell_note(referral, note.id)
+        if not referral_notes.can_answer(referral) and not agencies.live_links(referral.id):
+            operations.call_agency(referral, why="note-unread")
         return
     patient = session.get_one(Patient, referral.patient_id)
     worklist.ask_person(
@@ -472,15 +487,33 @@ def lift_opt_out(fact: ConsentGiven) -> None:
             messaging.lift_suppression(phone.number, source="consent")
 
 
+OPT_OUT_SEEN_WITHIN = 2
+"""Business days within which somebody has to know that a patient gets no more texts, where no request waits for it."""
+
+
 def record_opt_out(fact: PhoneOptedOut) -> None:
-    """STOP is for the phone, so it holds for everybody who shares it; each one's care team calls from now on."""
+    """STOP is for the phone, so it holds for everybody who shares it; each one's care team calls from now on.
+
+    A second STOP while the first holds is no news, and this does not hear of it.
+    """
     messaging.cancel_queued(to=fact.phone, reason="opted-out")
     for patient in patients.patients_with_phone(fact.phone):
         patient_operations.record_consent(
             patient, ConsentKind.TEXT, given=False, how="text", language=patient.language, by=None, phone=fact.phone
         )
-        for referral in referral_queries.open_of_patient(patient.id):
+        affected = referral_queries.open_of_patient(patient.id)
+        for referral in affected:
             operations.call_instead(referral, patient, "opted-out")
+        if not affected and not patient.ended:
+            worklist.ask_person(
+                Kind.CALL_INSTEAD,
+                f"patient:{patient.id}:opted-out",
+                due_at=operations.calendar_of(patient).after_business_days(clock.now(), OPT_OUT_SEEN_WITHIN),
+                team_id=patient.team_id,
+                owner_id=patient.lead_id,
+                patient_id=patient.id,
+                why="opted-out-at-rest",
+            )
 
 
 def cancel_all(patient_id: uuid.UUID, why: Reason) -> None:
@@ -691,6 +724,7 @@ REACTIONS: Reactions = {
     AgencySilent: (remind_agency,),
     AgencyUnreached: (phone_unreached_agency,),
     EmailEnded: (find_another_way,),
+    ListingAsked: (write_about_listing,),
     ReferralMoved: (
         withdraw_stale_texts,
         remember_offer,

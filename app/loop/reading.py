@@ -21,7 +21,7 @@ from app.loop.barriers import FOLLOW_UPS
 from app.loop.meanings import Kind as Said
 from app.loop.meanings import Meaning
 from app.loop.models import Question, Takeover
-from app.loop.operations import ASKS, ASKS_YES_OR_NO, BARRIER, GOT_HELP, LANGUAGE, OPTIONS, RIDE, VETO, VISIT, zone_of
+from app.loop.operations import ASKS, ASKS_YES_OR_NO, BARRIER, GOT_HELP, LANGUAGE, OPTIONS, RIDE, VETO, VISIT
 from app.messaging import operations as messaging
 from app.messaging import queries as messages
 from app.messaging.delivery import ANSWER, URGENT
@@ -337,10 +337,15 @@ def _others_it_may_answer(text: Text, question: Question | None) -> list[Referra
 
 
 def _ask_which(text: Text, referrals_meant: Sequence[Referral | None]) -> str:
-    """Ask once which request it is about; a person asks when that did not help."""
-    if not all(referrals_meant) or len(referrals_meant) > MOST_CHOICES:
+    """Ask once which request it is about; a person asks when that did not help.
+
+    So they do where two were never called by a reference on this phone: nobody could say which of them is which.
+    """
+    meant = [referral for referral in referrals_meant if referral]
+    strange = [referral for referral in meant if not operations.is_called(referral, text.phone)]
+    if len(strange) > 1 or len(meant) < len(referrals_meant) or len(meant) > MOST_CHOICES:
         return _to_a_person(text, why=ASKED_WHICH)
-    codes = sorted(operations.reference_of(referral, text.phone) for referral in referrals_meant if referral)
+    codes = sorted(operations.reference_of(referral, text.phone) for referral in meant)
     purpose = f"which-request:{text.phone}:{'-'.join(codes)}"
     if messages.is_written(purpose):
         return _to_a_person(text, why=ASKED_WHICH)
@@ -572,7 +577,7 @@ def _to_a_person(
 
 
 def _today(patient: Patient) -> date:
-    return clock.now().astimezone(zone_of(patient)).date()
+    return clock.now().astimezone(patient.zone).date()
 
 
 def _from_nobody_known(inbound: Inbound) -> None:
@@ -593,6 +598,7 @@ def _from_nobody_known(inbound: Inbound) -> None:
         team_id=None,
         inbound_id=inbound.id,
         urgent=meaning.urgent,
+        agency=agency_texts.writer(inbound.phone),
     )
     paging.start(f"inbound:{inbound.id}")
     if gone or messages.is_suppressed(inbound.phone):

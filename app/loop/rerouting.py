@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from app import clock
 from app.db import session
+from app.errors import DomainError
 from app.loop import operations
 from app.matching import operations as offers
 from app.matching import queries as matching
@@ -103,22 +104,25 @@ def veto(referral: Referral) -> None:
 
 
 def agree(referral: Referral) -> None:
-    """The patient wants this place asked: nothing to wait for."""
+    """The patient wants this place asked: nothing to wait for, but that it has places left today."""
     if referral.status is Status.DRAFT:
-        referrals.move(referral, Status.REQUESTED, by=None)
+        _send_or_wait(referral)
 
 
 def recall_others(referral: Referral) -> None:
-    """One of several that were asked together has accepted; the others need not answer any more."""
+    """One of several that were asked together helps; the others need not, and nobody waits on a list of theirs."""
     if referral.group_id is None:
         return
     for other in referral_queries.group(referral.group_id):
-        if other.id != referral.id and other.status is Status.REQUESTED:
+        if other.id != referral.id and other.status in {Status.REQUESTED, Status.ON_HOLD}:
             referrals.move(other, Status.CANCELLED, by=None, reason=Reason("recalled-by-sender"))
 
 
 def tell(successor: Referral, need: Need) -> None:
-    """Tell the patient, who may say no while there is time; where nobody can be told or time presses, send at once."""
+    """Tell the patient, who may say no while there is time; where nobody can be told or time presses, send at once.
+
+    Where somebody else has just taken today's last place, it goes out when there are new ones.
+    """
     patient = session.get_one(Patient, successor.patient_id)
     by_day = operations.calendar_of(patient).after_business_days(clock.now(), HEARD_WITHIN)
     asked = not need.urgent and operations.pose(successor, operations.VETO)
@@ -128,7 +132,16 @@ def tell(successor: Referral, need: Need) -> None:
         operations.start_clocks(successor)
     else:
         operations.withdraw_questions(successor)
-        referrals.move(successor, Status.REQUESTED, by=None)
+        _send_or_wait(successor)
+
+
+def _send_or_wait(referral: Referral) -> None:
+    """Send what was prepared, or let the clocks try it until the place has room."""
+    try:
+        with session.begin_nested():
+            referrals.move(referral, Status.REQUESTED, by=None)
+    except DomainError:
+        operations.start_clocks(referral)
 
 
 def _others_open(referral: Referral) -> bool:

@@ -133,7 +133,7 @@ def _is_over(referral: Referral, waiting: Clock) -> bool:
 def _do(referral: Referral, waiting: Clock) -> None:
     match Effect(waiting.effect):
         case Effect.SEND:
-            referrals.move(referral, Status.REQUESTED, by=None)
+            referrals.move(referral, Status.REQUESTED, by=None)  # put off while today's places are taken
         case Effect.NUDGE:
             publish(AgencySilent(referral.id, waiting.step))
         case Effect.CALL_AGENCY:

@@ -117,9 +117,12 @@ class Teller:
         told = _("by %(name)s", name=who)
         if transition.said_by is Actor.AGENCY:
             told = _("%(organization)s told %(name)s", organization=row.organization.name, name=who)
-        promise = row.referral.promised_by if transition.new is Status.ACCEPTED else None
+        promised = [promise.by_day for promise in row.referral.promises]
+        promise = promised[-1] if promised and transition.new is Status.ACCEPTED else None
+        never_sent = transition.old is Status.DRAFT and transition.new is Status.ENTERED_IN_ERROR
+        said = words.NEVER_SENT if never_sent else words.STEP[transition.new]
         return Step(
-            _(words.STEP[transition.new], organization=row.organization.name, **_reasons(transition)),
+            _(said, organization=row.organization.name, **_reasons(transition)),
             transition.at,
             text=f"{told} · " + _("they will call by %(day)s", day=i18n.day(promise)) if promise else told,
             quote=transition.reason_text or transition.outcome_text or "",
@@ -190,6 +193,8 @@ class Teller:
         """The last thing the agency said, itself or through somebody who wrote it down."""
         who = row.organization.name
         spoken = [step for step in row.referral.transitions if Actor.AGENCY in {step.actor, step.said_by}]
+        if not row.referral.sent_at:
+            return Voice(who, "ended", _("Not asked"))
         if not spoken:
             return Voice(who, "waiting", _("Seen, no answer yet") if row.referral.seen_at else _("No answer yet"))
         last = spoken[-1]

@@ -12,9 +12,9 @@ from app import clock, forms, i18n
 from app.config import settings
 from app.db import session
 from app.errors import DomainError, Invalid, NotFound
+from app.forms import Page
 from app.i18n import gettext as _
-from app.loop import by_hand, queries, rerouting, words
-from app.loop.operations import zone_of
+from app.loop import agreements, by_hand, queries, rerouting, words
 from app.loop.queries import ConversationPage, ReferralPage, Said, Talk
 from app.messaging import queries as messaging
 from app.patients import operations as patients
@@ -57,27 +57,27 @@ def referral(referral_id: uuid.UUID) -> str | Response:
         "loop/referral.html",
         page=page,
         notes=notes.visible(page.row.referral, me()),
-        notes_are_read=notes.is_read(page.row.referral),
+        may_share=notes.is_theirs(page.row.referral),
+        may_ask=notes.can_answer(page.row.referral),
         moment=lambda at: {"when": i18n.ago(at, clock.now()), "at": at.isoformat()},
     )
 
 
 @bp.get("/referrals/<uuid:referral_id>/write-down/<said>")
 @allow(Action.RECORD_ANSWER)
-def write_down(referral_id: uuid.UUID, said: str) -> str:
+def write_down(referral_id: uuid.UUID, said: str) -> Page:
     """The form for one thing that was said on the phone: a step of the agency, the patient's answer, or a recall."""
     return _write_down_page(*_sayable(referral_id, said), {}, {})
 
 
 @bp.post("/referrals/<uuid:referral_id>/write-down/<said>")
 @allow(Action.RECORD_ANSWER)
-def writing_down(referral_id: uuid.UUID, said: str) -> Response | tuple[str, int]:
+def writing_down(referral_id: uuid.UUID, said: str) -> Response | Page:
     page, form = _sayable(referral_id, said)
     try:
         _keep(page.row.referral, form)
     except Invalid as invalid:
-        fields = referral_schemas.boxes_of(invalid.fields)
-        return _write_down_page(page, form, request.form, fields), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _write_down_page(page, form, request.form, referral_schemas.boxes_of(invalid.fields))
     except DomainError as refused:  # somebody was faster, so this form may not even be there any more
         session.rollback()
         flash(refused.sentence, "error")
@@ -100,6 +100,9 @@ def _keep(referral: Referral, form: Said) -> None:
         heard = forms.load(referral_schemas.AnswerIn(), forms.nested(request.form))
         referrals.record_answer(referral, heard["says"], barrier=heard["barrier"], how="staff", by=me())
         return
+    if form.what == queries.RIDE:
+        agreements.told_of_ride(referral)
+        return
     if form.what in {queries.AGREES, queries.MINDS}:
         (rerouting.agree if form.what == queries.AGREES else rerouting.veto)(referral)
         return
@@ -107,38 +110,35 @@ def _keep(referral: Referral, form: Said) -> None:
     referrals.move(referral, step.pop("status"), by=me(), **step)
 
 
-def _write_down_page(page: ReferralPage, form: Said, values: Mapping[str, str], errors: Mapping[str, str]) -> str:
-    today = clock.now().astimezone(zone_of(page.row.patient)).date()
-    return render_template("loop/write_down.html", page=page, form=form, today=today, values=values, errors=errors)
+def _write_down_page(page: ReferralPage, form: Said, values: Mapping[str, str], errors: Mapping[str, str]) -> Page:
+    today = clock.now().astimezone(page.row.patient.zone).date()
+    return forms.page("loop/write_down.html", page=page, form=form, today=today, values=values, errors=errors)
 
 
 @bp.get("/patients/<uuid:patient_id>/messages")
 @allow(Action.SEE_MESSAGES)
-def conversation(patient_id: uuid.UUID) -> str:
-    page = queries.conversation_page(me(), patient_id)
-    if page is None:
-        raise NotFound(_("There is no such patient, or not in your team."))
+def conversation(patient_id: uuid.UUID) -> Page:
+    page = _conversation(patient_id)
     patients.note_seen(patient_id, by=me())
     session.commit()
-    return render_template("loop/conversation.html", page=page, demo=settings().demo, values={}, errors={})
+    return _conversation_page(page, {}, {})
 
 
 @bp.post("/patients/<uuid:patient_id>/messages/preview")
 @allow(Action.WRITE_TEXT)
-def preview_text(patient_id: uuid.UUID) -> str | Response | tuple[str, int]:
+def preview_text(patient_id: uuid.UUID) -> Response | Page:
     """How a text would go out, to look at before it does; `change` goes back to writing with what was typed."""
-    page = _conversation_to_write_in(patient_id)
+    page = _conversation(patient_id)
     if "change" in request.form:
-        typed = {"body": request.form.get("body", "")}
-        return render_template("loop/conversation.html", page=page, demo=settings().demo, values=typed, errors={})
+        return _conversation_page(page, request.form, {})
     try:
         draft = by_hand.draft(page.patient, request.form.get("body", ""), queries.names_of(me(), page.patient))
     except Invalid as invalid:
-        return _cannot_be_sent(page, invalid)
+        return _conversation_page(page, request.form, invalid.fields)
     except DomainError as refused:
         flash(refused.sentence, "error")
         return redirect(url_for(".conversation", patient_id=patient_id), HTTPStatus.SEE_OTHER)
-    goes_out = i18n.when(draft.delay.until, clock.now(), zone_of(page.patient)) if draft.delay else ""
+    goes_out = i18n.when(draft.delay.until, clock.now(), page.patient.zone) if draft.delay else ""
     return render_template(
         "loop/preview.html",
         page=page,
@@ -152,9 +152,9 @@ def preview_text(patient_id: uuid.UUID) -> str | Response | tuple[str, int]:
 
 @bp.post("/patients/<uuid:patient_id>/messages")
 @allow(Action.WRITE_TEXT)
-def send_text(patient_id: uuid.UUID) -> Response | tuple[str, int]:
+def send_text(patient_id: uuid.UUID) -> Response | Page:
     """Write the text that was looked at; the same `key` twice writes one."""
-    page = _conversation_to_write_in(patient_id)
+    page = _conversation(patient_id)
     try:
         key = uuid.UUID(request.form.get("key", ""))
     except ValueError:
@@ -163,7 +163,7 @@ def send_text(patient_id: uuid.UUID) -> Response | tuple[str, int]:
         by_hand.write(page.patient, request.form.get("body", ""), key, by=me())
     except Invalid as invalid:
         session.rollback()
-        return _cannot_be_sent(page, invalid)
+        return _conversation_page(page, request.form, invalid.fields)
     except DomainError as refused:  # somebody was faster, or the patient has just asked for no more texts
         session.rollback()
         flash(refused.sentence, "error")
@@ -177,7 +177,7 @@ def send_text(patient_id: uuid.UUID) -> Response | tuple[str, int]:
 @allow(Action.WRITE_TEXT)
 def takeover(patient_id: uuid.UUID) -> Response:
     """Take the conversation over, or with `back` give it back."""
-    page = _conversation_to_write_in(patient_id)
+    page = _conversation(patient_id)
     try:
         if "back" in request.form:
             by_hand.give_back(page.patient, by=me())
@@ -194,18 +194,15 @@ def takeover(patient_id: uuid.UUID) -> Response:
     return redirect(url_for(".conversation", patient_id=patient_id), HTTPStatus.SEE_OTHER)
 
 
-def _conversation_to_write_in(patient_id: uuid.UUID) -> ConversationPage:
+def _conversation(patient_id: uuid.UUID) -> ConversationPage:
     page = queries.conversation_page(me(), patient_id)
     if page is None:
         raise NotFound(_("There is no such patient, or not in your team."))
     return page
 
 
-def _cannot_be_sent(page: ConversationPage, invalid: Invalid) -> tuple[str, int]:
-    text = render_template(
-        "loop/conversation.html", page=page, demo=settings().demo, values=request.form, errors=invalid.fields
-    )
-    return text, HTTPStatus.UNPROCESSABLE_ENTITY
+def _conversation_page(page: ConversationPage, values: Mapping[str, str], errors: Mapping[str, str]) -> Page:
+    return forms.page("loop/conversation.html", page=page, demo=settings().demo, values=values, errors=errors)
 
 
 @bp.post("/texts/<uuid:message_id>/decision")
@@ -230,14 +227,14 @@ def decide(message_id: uuid.UUID) -> Response:
 
 @bp.get("/work/<uuid:item_id>/number")
 @allow(Action.HANDLE_MESSAGES)
-def whose_number(item_id: uuid.UUID) -> str:
+def whose_number(item_id: uuid.UUID) -> Page:
     """Whose number it is that a text came from."""
     return _whose_number_page(*_from_stranger(item_id))
 
 
 @bp.post("/work/<uuid:item_id>/number")
 @allow(Action.HANDLE_MESSAGES)
-def link_number(item_id: uuid.UUID) -> Response | str | tuple[str, int]:
+def link_number(item_id: uuid.UUID) -> Response | Page:
     """Find the patient, choose one, and say whether they agreed to texts on this number: a step for each `POST`."""
     item, phone = _from_stranger(item_id)
     typed = request.form.get("q", "")
@@ -248,8 +245,7 @@ def link_number(item_id: uuid.UUID) -> Response | str | tuple[str, int]:
     agreed = request.form.get("agreed", "")
     if agreed not in {"yes", "no"}:
         errors = {"agreed": _("Say whether they agreed.")} if "link" in request.form else {}
-        page = _whose_number_page(item, phone, chosen=chosen, errors=errors)
-        return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
+        return _whose_number_page(item, phone, chosen=chosen, errors=errors)
     by_hand.link(item, chosen, agreed=agreed == "yes", by=me())
     session.commit()
     flash(_("Linked. The text stands in the conversation."), "success")
@@ -280,8 +276,8 @@ def _whose_number_page(  # noqa: PLR0913  what has been said so far
     searched: bool = False,
     chosen: Patient | None = None,
     errors: Mapping[str, str] | None = None,
-) -> str:
-    return render_template(
+) -> Page:
+    return forms.page(
         "loop/number.html",
         item=item,
         phone=spoken(phone),
@@ -289,7 +285,7 @@ def _whose_number_page(  # noqa: PLR0913  what has been said so far
         values={"q": typed},
         searched=searched,
         chosen=chosen,
-        old=spoken(chosen.phones[0].number) if chosen and chosen.phones and chosen.phones[0].number != phone else "",
+        old=spoken(chosen.phone) if chosen and chosen.phone not in {"", phone} else "",
         stopped=messaging.is_suppressed(phone),
         errors=errors or {},
     )
@@ -312,5 +308,5 @@ def _as_row(talk: Talk) -> dict[str, Any]:
         "sub": _("We: %(text)s", text=shown) if talk.outgoing else shown,
         "kind": "needs_you",
         "word": _("Not delivered") if talk.failed else "",
-        "when": i18n.when(talk.at, clock.now(), zone_of(talk.patient)),
+        "when": i18n.when(talk.at, clock.now(), talk.patient.zone),
     }

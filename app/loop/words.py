@@ -24,6 +24,9 @@ STEP = {
     Status.ENTERED_IN_ERROR: marked("Marked as sent by mistake"),
 }
 
+NEVER_SENT = marked("Not sent after all")
+"""The next place was not asked, for example because the patient did not want it: that was no mistake."""
+
 AGENCY_SAYS = {
     Status.ACCEPTED: marked("Accepted"),
     Status.REJECTED: marked("Declined: “%(reason)s”"),
@@ -52,6 +55,7 @@ WORK = {
     Kind.READ_TEXT: marked("Read the text of %(name)s %(by)s"),
     Kind.CALL_INSTEAD: marked("Call %(name)s %(by)s"),
     Kind.CALL_AGENCY: marked("Phone %(organization)s %(by)s"),
+    Kind.ANSWER_AGENCY: marked("Answer the question of %(organization)s %(by)s"),
     Kind.RESCHEDULE: marked("Find another time for %(name)s %(by)s"),
     Kind.FIND_RIDE: marked("Find a ride for %(name)s %(by)s"),
     Kind.ANSWER_NOTE: marked("Read the note of %(organization)s %(by)s"),
@@ -66,6 +70,7 @@ WORKED = {
     Kind.READ_TEXT: marked("Reading a text"),
     Kind.CALL_INSTEAD: marked("Calling %(name)s"),
     Kind.CALL_AGENCY: marked("Phoning the agency"),
+    Kind.ANSWER_AGENCY: marked("Answering the agency"),
     Kind.RESCHEDULE: marked("Finding another time"),
     Kind.FIND_RIDE: marked("Finding a ride"),
     Kind.ANSWER_NOTE: marked("Reading a note"),

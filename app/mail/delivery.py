@@ -20,7 +20,7 @@ class State(StrEnum):
     SENT = "sent"
     """The server has taken it. That is all one ever hears of an e-mail."""
     UNSURE = "unsure"
-    """It was handed over and the answer was lost: it may exist or not. It is never sent again."""
+    """It was handed over and the answer was lost: it may exist or not. Only a person sends it again."""
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, DateTime, exists, func, select
+from sqlalchemy import exists, select
 
 from app import clock
 from app.config import settings
-from app.db import session
+from app.db import database_now, session
 from app.jobs import enqueue, queue
 from app.mail import delivery, gateways, operations
 from app.mail.delivery import State
@@ -74,7 +74,7 @@ def claim_next(gateway: Gateway) -> Claim | None:
             continue
         email.state = State.SENDING
         email.tries += 1
-        email.lease_until = _database_now() + gateway.lease
+        email.lease_until = database_now() + gateway.lease
         session.flush()
         letter = Letter(email.id, email.address, email.subject, email.body, email.language, email.calendar)
         return Claim(letter, email.tries)
@@ -119,7 +119,7 @@ def sweep(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when
     repeatable = gateways.chosen(settings()).repeatable
     over = session.scalars(
         select(Email)
-        .where(Email.state == State.SENDING, Email.lease_until < _database_now())
+        .where(Email.state == State.SENDING, Email.lease_until < database_now())
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
@@ -132,7 +132,3 @@ def sweep(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when
     session.flush()
     if session.scalar(select(exists().where(Email.state == State.QUEUED, Email.due_at < clock.now() - LOST_JOB_AFTER))):
         enqueue(operations.SEND)
-
-
-def _database_now() -> ColumnElement[datetime]:
-    return func.clock_timestamp(type_=DateTime(timezone=True))

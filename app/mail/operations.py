@@ -10,15 +10,17 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
+from app.audit import operations as audit
 from app.config import settings
-from app.db import session
-from app.errors import Invalid
+from app.db import changed, session
+from app.errors import DomainError, Invalid
 from app.events import EmailEnded, publish
 from app.i18n import gettext as _
 from app.jobs import enqueue
-from app.mail import delivery
+from app.mail import delivery, queries
 from app.mail.delivery import State
 from app.mail.models import Email
+from app.staff.models import StaffMember
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,18 @@ def cancel_queued(*, regarding: uuid.UUID, reason: str) -> None:
         .values(state=State.CANCELLED, cancel_reason=reason, ended_at=clock.now())
         .execution_options(synchronize_session="fetch")
     )
+
+
+def send_again(email_id: uuid.UUID, *, by: StaffMember) -> None:
+    """Somebody decides that an e-mail of which nobody knows whether it exists goes out once more, through the outbox.
+
+    :raises DomainError: it was sent again, or heard of, in the meantime, or something newer was written about the same.
+    """
+    again = update(Email).where(Email.id == email_id, Email.state == State.UNSURE, ~queries.newer_is_written())
+    if not changed(again.values(state=State.QUEUED, due_at=clock.now(), ended_at=None)):
+        raise DomainError(_("It is not sent again: somebody has done so already, or something newer was written."))
+    audit.record("sent again", "email", email_id, by=by.id)
+    enqueue(SEND)
 
 
 def end(email: Email, state: State, code: str | None = None) -> None:

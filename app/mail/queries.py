@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from app import clock
 from app.db import session
@@ -23,6 +24,28 @@ def sent(limit: int = 100) -> Sequence[Email]:
 def letter(email_id: uuid.UUID) -> Email | None:
     """One e-mail that has left."""
     return session.scalar(select(Email).where(Email.id == email_id, Email.state == State.SENT))
+
+
+def newer_is_written() -> ColumnElement[bool]:
+    """Whether the same reader was written something newer about the same thing: an older letter is news no more."""
+    newer = aliased(Email)
+    return exists().where(
+        newer.regarding == Email.regarding, newer.address == Email.address, newer.position > Email.position
+    )
+
+
+def unsure(limit: int = 20) -> Sequence[Email]:
+    """Those of which nobody knows whether they exist and that may still be news, newest first."""
+    return session.scalars(
+        select(Email)
+        .where(
+            Email.state == State.UNSURE,
+            or_(Email.not_after.is_(None), Email.not_after > clock.now()),
+            ~newer_is_written(),
+        )
+        .order_by(Email.position.desc())
+        .limit(limit)
+    ).all()
 
 
 def any_alive(regarding: Collection[uuid.UUID]) -> bool:

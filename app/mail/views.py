@@ -5,15 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, abort, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from app import clock, i18n
 from app.config import settings
+from app.db import session
+from app.errors import DomainError
 from app.i18n import gettext as _
-from app.mail import queries
-from app.staff.access import public
+from app.mail import operations, queries
+from app.staff.access import allow, me, public
+from app.staff.permissions import Action
 
 mailing = Blueprint("mailing", __name__)
 bp = Blueprint("mail", __name__, url_prefix="/demo/mail")
@@ -44,7 +49,9 @@ def mail_alarms() -> list[Alarm]:
         alarms.append(Alarm("needs_you", _("E-mails do not leave"), says))
     if backlog.failed or backlog.unsure:
         counts = _("In the last 24 hours %(failed)s failed, and of %(unsure)s nobody knows.", **vars(backlog))
-        says = f"{counts} " + _("None is sent twice. Where nothing else reached an agency, somebody is asked to phone.")
+        says = f"{counts} " + _(
+            "None is sent twice by itself. Where nothing else reached an agency, somebody is asked to phone."
+        )
         alarms.append(Alarm("waiting", _("Some e-mails did not arrive"), says))
     return alarms
 
@@ -52,7 +59,35 @@ def mail_alarms() -> list[Alarm]:
 @mailing.app_context_processor
 def _alarms() -> dict[str, Any]:
     """For the page about texting, which stands below this feature and cannot ask."""
-    return {"mail_alarms": mail_alarms}
+    return {"mail_alarms": mail_alarms, "unsure_emails": _unsure}
+
+
+def _unsure() -> list[dict[str, Any]]:
+    now = clock.now()
+    return [
+        {
+            "id": email.id,
+            "address": email.address,
+            "subject": email.subject,
+            "when": i18n.ago(email.ended_at or email.created_at, now),
+        }
+        for email in queries.unsure()
+    ]
+
+
+@mailing.post("/emails/<uuid:email_id>/again")
+@allow(Action.SEND_AGAIN)
+def send_again(email_id: uuid.UUID) -> Response:
+    """Send an e-mail of which nobody knows whether it has arrived; pressed twice, it goes out once more and no more."""
+    try:
+        operations.send_again(email_id, by=me())
+    except DomainError as refused:
+        session.rollback()
+        flash(refused.sentence, "error")
+    else:
+        session.commit()
+        flash(_("It goes out now."), "success")
+    return redirect(url_for("texting.operations"), HTTPStatus.SEE_OTHER)
 
 
 @bp.before_request

@@ -21,14 +21,14 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, DateTime, and_, bindparam, exists, func, not_, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from app import clock
 from app.config import settings
-from app.db import session
+from app.db import database_now, session
 from app.events import PhonesDeactivated, TextArrived, TextUnread, publish
 from app.jobs import enqueue, is_scheduled, queue
 from app.messaging import delivery, gateways, operations, queries, windows
@@ -78,10 +78,6 @@ E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 def _gateway() -> Gateway:
     return gateways.chosen(settings())
-
-
-def _database_now() -> ColumnElement[datetime]:
-    return func.clock_timestamp(type_=DateTime(timezone=True))
 
 
 # Sending
@@ -223,12 +219,12 @@ def _next_due() -> Message | None:
 def _take(message: Message, gateway: Gateway) -> Claim | None:
     """Begin an attempt; None when another worker has just taken another text of the same phone."""
     made = session.scalar(select(func.count()).where(Attempt.message_id == message.id)) or 0
-    attempt = Attempt(id=uuid.uuid4(), message_id=message.id, number=made + 1, started_at=_database_now())
+    attempt = Attempt(id=uuid.uuid4(), message_id=message.id, number=made + 1, started_at=database_now())
     try:
         with session.begin_nested():
             message.state = State.SENDING
             message.sender = gateway.sender
-            message.lease_until = _database_now() + gateway.lease
+            message.lease_until = database_now() + gateway.lease
             message.waits_for = None
             session.add(attempt)
     except IntegrityError:
@@ -310,7 +306,7 @@ def _doubt(message: Message, attempt: Attempt, gateway: Gateway) -> None:
 
 
 def _look_after(message: Message, wait: timedelta) -> None:
-    message.look_at = _database_now() + wait
+    message.look_at = database_now() + wait
     session.flush()  # reads the time back as the database's clock has it
     enqueue(operations.LOOK, at=message.look_at, message_id=str(message.id))
 
@@ -343,8 +339,8 @@ def _begin_look(message_id: uuid.UUID, gateway: Gateway) -> Message | None:
     """
     return session.scalars(
         update(Message)
-        .where(Message.id == message_id, Message.state == State.UNSURE, Message.look_at <= _database_now())
-        .values(look_at=_database_now() + gateway.lease)
+        .where(Message.id == message_id, Message.state == State.UNSURE, Message.look_at <= database_now())
+        .values(look_at=database_now() + gateway.lease)
         .returning(Message)
     ).first()
 
@@ -437,7 +433,7 @@ def sweep_leases(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are to
     gateway = _gateway()
     over = session.scalars(
         select(Message)
-        .where(Message.state == State.SENDING, Message.lease_until < _database_now())
+        .where(Message.state == State.SENDING, Message.lease_until < database_now())
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
@@ -456,7 +452,7 @@ def sweep_looks(timestamp: int) -> None:  # noqa: ARG001
     """Looks that are due and that no job has made."""
     overdue = session.scalars(
         select(Message.id)
-        .where(Message.state == State.UNSURE, Message.look_at < _database_now())
+        .where(Message.state == State.UNSURE, Message.look_at < database_now())
         .order_by(Message.look_at)
         .limit(AT_ONCE)
     )

@@ -170,11 +170,11 @@ def last_number(phone: str) -> str | None:
 
 
 def told_about(phone: str, regarding: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these things somebody with this phone was texted about, or is about to be."""
+    """Which of these things somebody with this phone may have read about, as far as we know."""
     told = select(Message.regarding).where(
         Message.phone == phone,
         Message.regarding.in_(regarding),
-        Message.state.not_in((State.CANCELLED, State.HELD, State.EXPIRED)),
+        Message.state.not_in((State.QUEUED, State.CANCELLED, State.HELD, State.EXPIRED, State.FAILED)),
     )
     return set(filter(None, session.scalars(told)))
 
@@ -264,18 +264,15 @@ def _line_in(inbound: Inbound) -> Line:
     )
 
 
-def phones() -> list[tuple[str, datetime]]:
-    """Every phone we have texted or heard from, with the time of its last text; the latest first."""
+def phones() -> list[tuple[str, datetime, str]]:
+    """Every phone we have texted or heard from, with the time and the words of its last text; the latest first."""
     seen = (
-        select(Message.phone, Message.created_at.label("at"))
-        .union_all(select(Inbound.phone, Inbound.received_at))
+        select(Message.phone, Message.created_at.label("at"), Message.body)
+        .union_all(select(Inbound.phone, Inbound.received_at, Inbound.body))
         .subquery()
     )
-    last = func.max(seen.c.at)
-    return [
-        (phone, at)
-        for phone, at in session.execute(select(seen.c.phone, last).group_by(seen.c.phone).order_by(last.desc()))
-    ]
+    last = select(seen).ext(distinct_on(seen.c.phone)).order_by(seen.c.phone, seen.c.at.desc()).subquery()
+    return [(phone, at, body) for phone, at, body in session.execute(select(last).order_by(last.c.at.desc()))]
 
 
 LONG_CODE = 1.0

@@ -212,8 +212,8 @@ def phones() -> str:
     return render_template(
         "messaging/phones.html",
         phones=[
-            {"href": url_for(".phone", number=number), "title": number, "when": i18n.ago(at, now)}
-            for number, at in queries.phones()
+            {"href": url_for(".phone", number=number), "title": number, "sub": body, "when": i18n.ago(at, now)}
+            for number, at, body in queries.phones()
         ],
     )
 

@@ -21,7 +21,7 @@ def as_json(patient: Patient, duplicates: list[uuid.UUID]) -> dict[str, Any]:
         "family_name": patient.family_name,
         "birth_date": patient.birth_date,
         "language": patient.language,
-        "phone": patient.phones[0].number if patient.phones else None,
+        "phone": patient.phone or None,
         "address": {
             "line1": patient.line1,
             "city": patient.city,

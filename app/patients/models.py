@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -69,6 +70,11 @@ class Patient(Base):
     safe_contact: Mapped[SafeContact | None] = relationship(lazy="selectin")
 
     @property
+    def phone(self) -> str:
+        """The first of their numbers, as E.164; empty when they have none."""
+        return self.phones[0].number if self.phones else ""
+
+    @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}".strip()
 
@@ -76,6 +82,11 @@ class Patient(Base):
     def short_name(self) -> str:
         """Enough to know whom we mean on a screen that others may see: “Ana R.”."""
         return f"{self.given_name} {self.family_name[:1]}." if self.family_name else self.given_name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Whose clock counts for them, and for their care team."""
+        return ZoneInfo(self.time_zone)
 
     def age_on(self, day: date) -> int:
         """In whole years."""

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select, update
 
@@ -367,7 +366,7 @@ def pause(patients: Collection[Patient], why: Why, until: date, *, by: StaffMemb
     group_id, now = uuid.uuid4(), clock.now()
     for patient in sorted(patients, key=lambda one: one.id):
         refuse_ended(_locked(patient.id))
-        zone = ZoneInfo(patient.time_zone)
+        zone = patient.zone
         if not pauses.fits(until, now.astimezone(zone).date()):
             raise Invalid({"until": _("Choose a day from tomorrow on, at most three months ahead.")})
         since = _replaced(patient.id, by)

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
@@ -13,6 +12,7 @@ from werkzeug.wrappers import Response
 from app import clock, forms
 from app.db import session
 from app.errors import Invalid, NotFound
+from app.forms import Page
 from app.i18n import LANGUAGES, ago, day, sentence
 from app.i18n import gettext as _
 from app.patients import endings, operations, pauses, phones, queries, schemas
@@ -30,7 +30,6 @@ FOUND = "found"
 """Whom somebody has just looked for: ids in their browser's session. What they typed is kept nowhere."""
 
 Typed = Mapping[str, Any]
-Page = str | tuple[str, int]
 
 
 @bp.get("/patients")
@@ -112,7 +111,7 @@ def _alike(particulars: operations.Particulars) -> Sequence[Patient]:
 
 
 def _register_page(values: Typed, errors: Mapping[str, str], alike: Sequence[Patient] = ()) -> Page:
-    page = render_template(
+    return forms.page(
         "patients/register.html",
         values=values,
         errors=errors,
@@ -120,7 +119,6 @@ def _register_page(values: Typed, errors: Mapping[str, str], alike: Sequence[Pat
         wordings=_wordings(),
         language_options=_language_options(),
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @bp.get("/patients/<uuid:patient_id>/edit")
@@ -150,7 +148,7 @@ def _values(patient: Patient) -> dict[str, str]:
         "given_name": patient.given_name,
         "family_name": patient.family_name,
         "birth_date": patient.birth_date.isoformat(),
-        "phone": phones.spoken(patient.phones[0].number) if patient.phones else "",
+        "phone": phones.spoken(patient.phone) if patient.phone else "",
         "language": patient.language,
         "address.line1": patient.line1,
         "address.city": patient.city,
@@ -160,10 +158,9 @@ def _values(patient: Patient) -> dict[str, str]:
 
 
 def _edit_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "patients/edit.html", patient=patient, values=values, errors=errors, language_options=_language_options()
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @bp.get("/patients/<uuid:patient_id>/consents")
@@ -241,14 +238,13 @@ def keep_traits(patient_id: uuid.UUID) -> Response | Page:
 
 
 def _traits_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "patients/traits.html",
         patient=patient,
         asked=[(asked.trait.value, _(asked.question)) for asked in ASKED],
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 @bp.get("/patients/<uuid:patient_id>/safe-contact")
@@ -279,8 +275,7 @@ def set_safe_contact(patient_id: uuid.UUID) -> Response | Page:
 
 
 def _safe_contact_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template("patients/safe_contact.html", patient=patient, values=values, errors=errors)
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
+    return forms.page("patients/safe_contact.html", patient=patient, values=values, errors=errors)
 
 
 @bp.get("/patients/<uuid:patient_id>/ending")
@@ -313,7 +308,7 @@ def take_back_ending(patient_id: uuid.UUID) -> Response:
 
 
 def _ending_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "patients/ending.html",
         patient=patient,
         values=values,
@@ -323,7 +318,6 @@ def _ending_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> 
         when=ago(patient.ended_at, clock.now()) if patient.ended_at else "",
         may_take_back=patient.ended not in {None, Ending.DELETED},
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 # Leaving somebody alone for a while
@@ -371,7 +365,7 @@ def end_pause(patient_id: uuid.UUID) -> Response:
 
 def _pause_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> Page:
     held = queries.pause_of(patient.id)
-    page = render_template(
+    return forms.page(
         "patients/pause.html",
         patient=patient,
         values=values,
@@ -380,10 +374,9 @@ def _pause_page(patient: Patient, values: Typed, errors: Mapping[str, str]) -> P
         household=queries.households([patient]).get(patient.id, ()),
         held=held,
         held_words=pauses.words(held.why) if held else "",
-        until=day(held.until, ZoneInfo(patient.time_zone)) if held else "",
+        until=day(held.until, patient.zone) if held else "",
         together=queries.paused_with(held) if held else (),
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _patient(patient_id: uuid.UUID, action: Action) -> Patient:

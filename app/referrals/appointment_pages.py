@@ -9,13 +9,14 @@ from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from app import clock, forms, i18n
 from app.db import session
 from app.directory import queries as directory
 from app.errors import Invalid, NotFound
+from app.forms import Page
 from app.i18n import gettext as _
 from app.i18n import marked
 from app.referrals import appointments, operations, queries, schemas
@@ -27,7 +28,6 @@ from app.staff.permissions import Action
 
 bp = Blueprint("appointments", __name__)
 
-Page = str | tuple[str, int]
 
 WAYS = {Way.IN_PERSON: marked("They come"), Way.BY_PHONE: marked("We call them")}
 REPLY = {
@@ -156,7 +156,7 @@ def _as_typed(referral: Referral) -> dict[str, str]:
 
 
 def _form(referral: Referral, values: Mapping[str, Any], errors: Mapping[str, str]) -> Page:
-    page = render_template(
+    return forms.page(
         "referrals/appointment.html",
         referral=referral,
         ahead=appointments.ahead(referral.id),
@@ -165,7 +165,6 @@ def _form(referral: Referral, values: Mapping[str, Any], errors: Mapping[str, st
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _back(referral: Referral) -> Answer:

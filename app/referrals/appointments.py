@@ -36,6 +36,9 @@ from app.staff.models import StaffMember
 
 MAY_HAVE_ONE = frozenset({Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD})
 
+NO_SHOW = "no-show"
+"""The reason of a request that ended because somebody did not come."""
+
 NO_REPLY = "noreply@loopline.invalid"
 """The organizer of appointments where this network sends no e-mail; a calendar asks for some address."""
 
@@ -116,6 +119,15 @@ def record_visit(appointment: Appointment, *, came: bool, by: StaffMember | None
         raise DomainError(_("This appointment is still ahead. Say so when its time has come."))
     _end(appointment, Became.ATTENDED if came else Became.NO_SHOW)
     _tell(appointment, "attended" if came else "no-show", by)
+
+
+def likely_reason(referral: Referral, new: Status) -> str:
+    """Why it most likely comes to `new`: the last appointment was missed. Empty where nothing is likely."""
+    if new is not Status.FAILED:
+        return ""
+    last = select(Appointment.became).where(Appointment.referral_id == referral.id)
+    became = session.scalar(last.order_by(Appointment.starts_at.desc()).limit(1))
+    return NO_SHOW if became is Became.NO_SHOW else ""
 
 
 def end_with(referral: Referral) -> None:
@@ -276,4 +288,6 @@ _END_PROMISE = CompareAndSet(Promise, _PROMISE.referral_id == bindparam("of"), _
 
 def end_promise(referral: Referral, kept: Kept) -> bool:
     """What has become of the promise; False when none was open."""
+    if kept is Kept.KEPT:
+        referral.promised_by = None  # or pages would go on to say that it is due
     return _END_PROMISE({"kept": kept, "ended_at": clock.now()}, of=referral.id) == 1

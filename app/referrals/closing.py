@@ -61,6 +61,15 @@ def closure(status: Status, says: Says | None, *, asked_out: bool = False) -> Cl
     return Closure.DISPUTED if contradicted else Closure.NOT_SERVED
 
 
+def unmet_because(referrals: Iterable[tuple[Status, Says | None, Barrier | None]]) -> Barrier | None:
+    """Why a need is unmet that somebody says was served: what stood in the way, as the patient said last.
+
+    :param referrals: newest first, each with what the patient says and what was in the way.
+    """
+    barriers = (why for status, says, why in referrals if status is Status.COMPLETED and says is Says.NOT_YET)
+    return next(filter(None, barriers), None)
+
+
 Voices = tuple[Status, Says | None, str | None]
 """Of one referral: where it stands, what the patient says, and what came of it as the agency says."""
 

@@ -13,14 +13,19 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.db import session
+from app.directory import operations
 from app.directory import queries as directory
 from app.directory.models import Service, ServiceAtLocation
-from app.errors import DomainError
+from app.errors import DomainError, Invalid
+from app.i18n import gettext as _
 from app.i18n import ngettext
 from app.matching import operations as matching
 from app.matching import queries as matching_queries
 from app.referrals import queries
 from app.referrals.models import Referral
+
+MOST_A_DAY = 9999
+"""A larger number is a slip of the finger."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,6 @@ def hold(place_ids: Iterable[uuid.UUID]) -> None:
 def refuse_full(place: ServiceAtLocation) -> None:
     """Nothing, while the service has places left today; only called after `hold`.
 
-    A request that goes on by itself while the patient may still say no is not refused any more: they were told of it.
-
     :raises DomainError: today's places are taken.
     """
     limit = session.get_one(Service, place.service_id).intake_daily_limit
@@ -70,14 +73,59 @@ def refuse_full(place: ServiceAtLocation) -> None:
     )
 
 
+def read_limits(typed: Mapping[str, str], service_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int | None]:
+    """What a form says of these services, in a box “limit-” with the id of each; one without a box stays as it is.
+
+    :raises Invalid: a sentence for each wrong box.
+    """
+    limits: dict[uuid.UUID, int | None] = {}
+    wrong: dict[str, str] = {}
+    for service_id in service_ids:
+        box = f"limit-{service_id}"
+        try:
+            if box in typed:
+                limits[service_id] = _limit(typed[box])
+        except ValueError:
+            wrong[box] = _("Enter a whole number from 1 to %(most)s, or nothing.", most=MOST_A_DAY)
+    if wrong:
+        raise Invalid(wrong)
+    return limits
+
+
+def _limit(typed: str) -> int | None:
+    """:raises ValueError: what can be no limit."""
+    text = typed.strip()
+    if not text:
+        return None
+    if not (text.isdecimal() and len(text) <= len(str(MOST_A_DAY)) and int(text)):
+        raise ValueError
+    return int(text)
+
+
+def set_limit(service_id: uuid.UUID, limit: int | None, *, by: str) -> None:
+    """Say how many people a service takes in on one day, from now on; matching obeys at once.
+
+    Who was sent today already counts, and nobody is sent back.
+
+    :param limit: None is as many as come.
+    :param by: whom the history names.
+    """
+    if not operations.set_daily_limit(service_id, limit, by=by):
+        return
+    zone = matching_queries.zones_of([service_id]).get(service_id, directory.UNPLACED)
+    _tell_matching(service_id, limit, zone)
+
+
 def tell_matching(referral: Referral) -> None:
     """Let matching know whether the service that was asked is full for today, or no longer."""
     limit = session.get_one(Service, referral.service_id).intake_daily_limit
-    if limit is None:
-        return
-    zone = directory.time_zone(referral.service_at_location_id)
-    full = _today(referral.service_id, limit, zone).full
-    matching.set_full_today(referral.service_id, _midnight(clock.now(), zone, days=1) if full else None)
+    if limit is not None:
+        _tell_matching(referral.service_id, limit, directory.time_zone(referral.service_at_location_id))
+
+
+def _tell_matching(service_id: uuid.UUID, limit: int | None, zone: ZoneInfo) -> None:
+    full = limit is not None and _today(service_id, limit, zone).full
+    matching.set_full_today(service_id, _midnight(clock.now(), zone, days=1) if full else None)
 
 
 def _today(service_id: uuid.UUID, limit: int, zone: ZoneInfo) -> Intake:

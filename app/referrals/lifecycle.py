@@ -60,6 +60,8 @@ STEPS: dict[tuple[Status, Status], frozenset[Actor]] = {
 
 ENDED = frozenset({Status.REJECTED, Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.ENTERED_IN_ERROR})
 OPEN = frozenset(Status) - ENDED
+HELPS = frozenset({Status.ACCEPTED, Status.IN_PROGRESS, Status.COMPLETED})
+"""An agency has taken somebody on, so that nobody else need; on its waiting list they still wait."""
 NEEDS_REASON = frozenset({Status.REJECTED, Status.CANCELLED, Status.ON_HOLD, Status.FAILED})
 
 REASONS: dict[Status, tuple[str, ...]] = {
@@ -113,8 +115,8 @@ class Reason:
 FEWEST_ATTEMPTS = 4
 """“Not reached” may be recorded only after so many ways of reaching the patient were tried."""
 
-NOT_REACHED = frozenset({(Status.FAILED, "cannot-contact")})
-"""What says so for good. A referral that is declined for it has not been begun, and may go to somebody else."""
+NOT_REACHED = "cannot-contact"
+"""The reason that says so, whether they had been accepted or not."""
 
 
 class ImpossibleStep(Exception):
@@ -174,6 +176,6 @@ def _lacks(new: Status, actor: Actor, reason: Reason | None) -> str | None:
         return "reason-unknown"
     if reason.code in MUST_EXPLAIN and not reason.text.strip():
         return "reason-text"
-    if (new, reason.code) in NOT_REACHED and (reason.attempts or 0) < FEWEST_ATTEMPTS:
+    if reason.code == NOT_REACHED and (reason.attempts or 0) < FEWEST_ATTEMPTS:
         return "attempts-few" if reason.attempts is not None else "attempts"
     return None

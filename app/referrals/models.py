@@ -68,7 +68,7 @@ class Referral(Base):
     accepted_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     promised_by: Mapped[date | None]
-    """By when the agency, in accepting, said it would contact the patient; in the agency's own days."""
+    """By when the agency has said it would contact the patient, in its own days; None once it has kept that."""
     patient_says: Mapped[Says | None] = mapped_column(words(Says))
     barrier: Mapped[Barrier | None] = mapped_column(words(Barrier))
     patient_said_at: Mapped[datetime | None]
@@ -82,6 +82,11 @@ class Referral(Base):
     """The need for transport that this referral has brought to light."""
 
     transitions: Mapped[list[Transition]] = relationship(order_by="Transition.number", viewonly=True)
+    promises: Mapped[list[Promise]] = relationship(order_by="Promise.made_at", viewonly=True)
+    appointment: Mapped[Appointment | None] = relationship(
+        primaryjoin="and_(Appointment.referral_id == Referral.id, Appointment.became == 'planned')", viewonly=True
+    )
+    """The one of which nobody has said yet what became of it."""
 
     @property
     def closure(self) -> Closure:

@@ -17,7 +17,7 @@ from app.db import session
 from app.errors import DomainError, Invalid
 from app.events import NoteShared, publish
 from app.i18n import gettext as _
-from app.referrals.lifecycle import OPEN, Actor
+from app.referrals.lifecycle import OPEN, Actor, Status
 from app.referrals.models import Note, Referral
 from app.referrals.operations import actor_of
 from app.staff.models import StaffMember
@@ -39,8 +39,8 @@ def write(  # noqa: PLR0913  a note is this many facts
     :param asks: it wants an answer, which makes it shared.
     :param answers_id: the question of the other side that it answers, which makes it shared, too.
     :raises Invalid: there is nothing in it, or too much. (422)
-    :raises DomainError: the other side sees the referral no longer or reads nothing here, or the question has its
-        answer. (409)
+    :raises DomainError: the other side does not see the referral, or no longer; nobody there can answer; or the
+        question has its answer. (409)
     """
     text = text.strip()
     if not text:
@@ -51,8 +51,10 @@ def write(  # noqa: PLR0913  a note is this many facts
     shared = shared or asks or answers_id is not None
     if referral.status not in OPEN and (shared or side is Actor.AGENCY):
         raise DomainError(_("This request has ended, so nothing can be added for the other side."))
-    if shared and side is Actor.SENDER and not is_read(referral):
-        raise DomainError(_("Nobody at this organization signs in here, so nobody would read it. Phone them instead."))
+    if shared and not is_theirs(referral):
+        raise DomainError(_("This referral has not been sent yet, so there is nothing to say about it."))
+    if asks and side is Actor.SENDER and not can_answer(referral):
+        raise DomainError(_("Nobody at this organization signs in here to answer. Share a note: they can write back."))
     if answers_id is not None:
         _refuse_strange_question(referral, side, answers_id)
     written: Note | None = session.scalar(
@@ -85,10 +87,15 @@ def _refuse_strange_question(referral: Referral, side: Actor, question_id: uuid.
         raise DomainError(_("There is no such question to answer. Look at the request again."))
 
 
-def is_read(referral: Referral) -> bool:
-    """Whether what the sender shares reaches somebody: the referral is open, and its agency has people who sign in."""
+def is_theirs(referral: Referral) -> bool:
+    """Whether both sides see the referral now, so that something can be shared."""
+    return referral.status in OPEN and referral.status is not Status.DRAFT
+
+
+def can_answer(referral: Referral) -> bool:
+    """Whether somebody of its agency signs in: over a link one reads notes and writes back, but answers no question."""
     someone = exists().where(StaffMember.organization_id == referral.organization_id, StaffMember.active)
-    return referral.status in OPEN and bool(session.scalar(select(someone)))
+    return bool(session.scalar(select(someone)))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import (
     ENDED,
     FEWEST_ATTEMPTS,
+    HELPS,
     MUST_EXPLAIN,
     NEEDS_REASON,
     OPEN,
@@ -244,13 +245,16 @@ def move(  # noqa: PLR0913  a step is this many facts
     said_by: Actor | None = None,
     promised_by: date | None = None,
     contact: str | None = None,
+    on_to: Status | None = None,
 ) -> Referral:
     """Take one step, leave its Transition, tell the platform.
 
     :param by: who takes it; None when the platform does, on the sender's side, or a contact of the agency.
     :param contact: who takes it at the agency without an account, as they call themselves.
     :param said_by: the side whose word is recorded, when it is not the side that writes it down (a phone call).
-    :raises DomainError: there is no such step now, or somebody else was faster. (409)
+    :param on_to: the step that the caller takes next, where one word of the agency is two steps.
+    :raises DomainError: there is no such step now, somebody else was faster, or a request would be one more than the
+        service takes in today. (409)
     :raises Forbidden: the step is the other side's. (403)
     :raises Invalid: the reason or outcome that this step needs is missing. (422)
     """
@@ -258,8 +262,12 @@ def move(  # noqa: PLR0913  a step is this many facts
     actor = actor_of(by, referral) if by else Actor.AGENCY if contact else Actor.SENDER
     _refuse_impossible(old, new, said_by or actor)
     _refuse_incomplete(new, said_by or actor, reason, outcome)
-    if new is Status.ACCEPTED:
+    if new in HELPS:
         lock(referral.id)  # the others of its group are recalled with it
+    if new is Status.REQUESTED:  # what was prepared earlier may find the places of today taken
+        screening.locked(referral.need_id)
+        intake.hold([referral.service_at_location_id])
+        intake.refuse_full(session.get_one(ServiceAtLocation, referral.service_at_location_id))
     now = clock.now()
     if promised_by is not None:
         refuse_strange_day(promised_by, now.astimezone(directory.time_zone(referral.service_at_location_id)).date())
@@ -301,7 +309,7 @@ def move(  # noqa: PLR0913  a step is this many facts
     session.flush()  # reactions ask the database
     session.refresh(referral)
     audit.record("moved", "referral", referral.id, by=by.id if by else None, old=old.value, new=new.value)
-    publish(ReferralMoved(referral.id, transition.id, old.value, new.value, values["reason_code"]))
+    publish(ReferralMoved(referral.id, transition.id, old.value, new.value, values["reason_code"], on_to))
     return referral
 
 
@@ -334,9 +342,12 @@ def _refuse_impossible(old: Status, new: Status, actor: Actor) -> None:
     try:
         check(old, new, actor)
     except ImpossibleStep as error:
-        raise DomainError(
-            _("A referral that is “%(old)s” cannot become “%(new)s”.", old=words.status(old), new=words.status(new))
-        ) from error
+        sentence = (
+            _("This was written down already: it is “%(old)s”.", old=words.status(old))
+            if old is new
+            else _("A request that is “%(old)s” cannot become “%(new)s”.", old=words.status(old), new=words.status(new))
+        )
+        raise DomainError(sentence) from error
     except NotYourStep as error:
         sentence = (
             _("Only the agency can say this. If they told you, record it as said by the agency.")

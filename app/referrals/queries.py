@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, joinedload
 
 from app import clock
 from app.db import session
@@ -85,6 +85,7 @@ def rows(of: Select[Referral]) -> list[Row]:
             .join(Need, Need.id == Referral.need_id)
             .join(Service, Service.id == Referral.service_id)
             .join(Organization, Organization.id == Referral.organization_id)
+            .options(joinedload(Referral.appointment))
             .order_by(Referral.created_at.desc())
         )
     ]
@@ -97,10 +98,22 @@ def standing(referral: Referral, patient: Patient) -> words.Standing:
         referral.status,
         referral.patient_says,
         referral.reason_code,
-        words.Times(referral.sent_at, referral.seen_at, referral.promised_by, referral.asked_out_at),
+        times(referral, patient.zone),
         name=patient.given_name,
         now=now,
-        today=now.astimezone(ZoneInfo(patient.time_zone)).date(),
+        today=now.astimezone(patient.zone).date(),
+    )
+
+
+def times(referral: Referral, zone: ZoneInfo) -> words.Times:
+    """What the line of a referral depends on beside both voices; days are those of `zone`."""
+    appointment = referral.appointment
+    return words.Times(
+        referral.sent_at,
+        referral.seen_at,
+        referral.promised_by,
+        referral.asked_out_at,
+        appointment=appointment.starts_at.astimezone(zone) if appointment else None,
     )
 
 

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app import forms
 from app.db import session
 from app.directory import queries as directory
 from app.errors import NotFound
+from app.forms import Page
 from app.i18n import gettext as _
 from app.patients import operations as patient_operations
 from app.patients import queries as patients
@@ -24,7 +25,6 @@ from app.staff.permissions import Action
 
 bp = Blueprint("sharing", __name__)
 
-Page = str | tuple[str, int]
 
 MOST_FOUND = 10
 
@@ -73,7 +73,7 @@ def _page(
         "how": "spoken",
         "q": looked_for,
     }
-    page = render_template(
+    return forms.page(
         "referrals/sharing.html",
         patient=patient,
         agreed=patients.has_consent(patient.id, ConsentKind.SHARE),
@@ -83,7 +83,6 @@ def _page(
         values=values,
         errors=errors or {},
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _patient(patient_id: uuid.UUID) -> Patient:

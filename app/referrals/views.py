@@ -18,6 +18,7 @@ from app.directory import queries as directory
 from app.directory.codes import CapacityStatus
 from app.directory.queries import Card
 from app.errors import Invalid, NotFound
+from app.forms import Page
 from app.geography import travel
 from app.i18n import gettext as _
 from app.matching import queries as matching
@@ -36,7 +37,6 @@ from app.staff.permissions import Action
 
 bp = Blueprint("referrals", __name__)
 
-Page = str | tuple[str, int]
 Typed = Mapping[str, Any]
 
 LONGEST_FACT = 90
@@ -140,7 +140,7 @@ def _matches_page(need: Need, values: Typed, errors: Mapping[str, str]) -> Page:
     patient = _patient_of(need)
     offered = _offered(need)
     cards = directory.cards([match.service_at_location_id for match in offered.items])
-    page = render_template(
+    return forms.page(
         "referrals/matches.html",
         need=need,
         known=NEEDS[need.kind],
@@ -158,7 +158,6 @@ def _matches_page(need: Need, values: Typed, errors: Mapping[str, str]) -> Page:
         values=values,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _facts(match: Match, card: Card, need: Need) -> dict[str, Any]:

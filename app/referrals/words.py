@@ -197,6 +197,8 @@ class Times:
     seen_at: datetime | None = None
     promised_by: date | None = None
     asked_out_at: datetime | None = None
+    appointment: datetime | None = None
+    """The one ahead, or of which nobody has said whether they came; on the clock of whoever reads."""
 
 
 def standing(  # noqa: PLR0913  two voices, their reason, whose they are, and the times
@@ -207,6 +209,9 @@ def standing(  # noqa: PLR0913  two voices, their reason, whose they are, and th
     :param name: what the patient is called; `today` is the day it is for them.
     """
     kind, sentence = _line(status, says, reason_code, times, today)
+    if times.appointment and not says:
+        kind, sentence = _MEET if times.appointment > now else _MET
+    dated = times.appointment or times.promised_by
     return Standing(
         kind,
         _(
@@ -214,7 +219,7 @@ def standing(  # noqa: PLR0913  two voices, their reason, whose they are, and th
             name=name,
             why=_(REASON[reason_code]) if reason_code else "",
             ago=ago(times.sent_at, now) if times.sent_at else "",
-            day=day(times.promised_by) if times.promised_by else "",
+            day=day(dated) if dated else "",
         ),
     )
 
@@ -230,7 +235,8 @@ def _line(status: Status, says: Says | None, reason_code: str | None, times: Tim
         return "waiting", _ON_HOLD[reason_code]
     if status is Status.COMPLETED and times.asked_out_at:
         return "ended", marked("They say served, %(name)s did not answer")
-    return _ALONE[status]
+    never_sent = status is Status.ENTERED_IN_ERROR and not times.sent_at
+    return _NEVER_SENT if never_sent else _ALONE[status]
 
 
 _ALONE = {
@@ -245,6 +251,10 @@ _ALONE = {
     Status.CANCELLED: ("ended", marked("Recalled: %(why)s")),
     Status.ENTERED_IN_ERROR: ("ended", marked("Sent by mistake")),
 }
+_NEVER_SENT = ("ended", marked("Never sent"))
+"""The next place was not asked after all, for example because the patient did not want it."""
+_MEET = ("well", marked("%(name)s has an appointment on %(day)s"))
+_MET = ("waiting", marked("%(name)s had an appointment on %(day)s"))
 _PROMISED = ("well", marked("Accepted, they will call %(name)s by %(day)s"))
 _PROMISE_PASSED = ("waiting", marked("Accepted; they were to call %(name)s by %(day)s"))
 _ON_HOLD = {
@@ -298,10 +308,14 @@ def received(  # noqa: PLR0913  its state, and what the words depend on
         case Status.REQUESTED:
             waits = times.sent_at is not None and now - times.sent_at > ANSWER_WITHIN
             return Standing("needs_you", _("Please answer")) if waits or urgent else Standing("waiting", _("New"))
+        case _ if times.appointment:
+            on, ahead = day(times.appointment), times.appointment > now
+            asks = _("Did they come on %(day)s?", day=on)
+            return Standing("well", _("Appointment on %(day)s", day=on)) if ahead else Standing("needs_you", asks)
         case Status.ACCEPTED if times.promised_by:
-            if times.promised_by < today:
-                return Standing("needs_you", _("Contact was due %(day)s", day=day(times.promised_by)))
-            return Standing("well", _("Contact them by %(day)s", day=day(times.promised_by)))
+            by, late = day(times.promised_by), times.promised_by < today
+            was = _("Contact was due %(day)s", day=by)
+            return Standing("needs_you", was) if late else Standing("well", _("Contact them by %(day)s", day=by))
         case Status.ACCEPTED | Status.IN_PROGRESS | Status.COMPLETED:
             return Standing("well", sentence(_(STATUS[status])))
         case Status.ON_HOLD:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_timedelta
@@ -21,7 +20,7 @@ from app.errors import Invalid, NotFound
 from app.i18n import day, language, ngettext, when
 from app.i18n import gettext as _
 from app.needs.vocabulary import NEEDS
-from app.referrals import words
+from app.referrals import queries as referrals
 from app.referrals.queries import Row, visible_to
 from app.reports import ledger, measures, own, queries, schemas, small_cells
 from app.reports.measures import Measure, State
@@ -333,17 +332,8 @@ def _not_too_small(count: int, part: Slice) -> int | None:
 
 
 def _listed(row: Row) -> dict[str, Any]:
-    referral, now, zone = row.referral, clock.now(), ZoneInfo(row.patient.time_zone)
-    times = words.Times(referral.sent_at, referral.seen_at, referral.promised_by, referral.asked_out_at)
-    line = words.standing(
-        referral.status,
-        referral.patient_says,
-        referral.reason_code,
-        times,
-        name=row.patient.given_name,
-        now=now,
-        today=now.astimezone(zone).date(),
-    )
+    referral = row.referral
+    line = referrals.standing(referral, row.patient)
     return {
         "href": url_for("loop.referral", referral_id=referral.id),
         "title": row.patient.short_name,
@@ -351,7 +341,7 @@ def _listed(row: Row) -> dict[str, Any]:
         "need": row.need.kind,
         "kind": line.kind,
         "word": line.words,
-        "when": when(referral.sent_at, now, zone) if referral.sent_at else "",
+        "when": when(referral.sent_at, clock.now(), row.patient.zone) if referral.sent_at else "",
     }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app import clock, i18n
+from app import clock, forms, i18n
 from app.db import session
 from app.errors import Invalid, NotFound
+from app.forms import Page
 from app.i18n import LANGUAGES, STAFF_LANGUAGES
 from app.i18n import gettext as _
 from app.needs.vocabulary import NEEDS
@@ -31,8 +32,6 @@ LARGE, ANYWAY = "large", "anyway"
 
 REVIEW = "review"
 """Set while somebody changes one answer from the page that lists them all: afterwards they return to it."""
-
-Page = str | tuple[str, int]
 
 
 @bp.get("/patients/<uuid:patient_id>/screenings")
@@ -180,7 +179,7 @@ def _found_page(screening: Screening, values: Mapping[str, Any], errors: Mapping
         stored[f"soon-{need.id}"] = "today" if need.urgent else "later"
         if need.wants_help is not None:
             stored[f"wants-{need.id}"] = "yes" if need.wants_help else "no"
-    page = render_template(
+    return forms.page(
         "screening/found.html",
         patient=_patient(screening.patient_id),
         needs=needs,
@@ -191,7 +190,6 @@ def _found_page(screening: Screening, values: Mapping[str, Any], errors: Mapping
         values=values or stored,
         errors=errors,
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if errors else page
 
 
 def _because(screening: Screening, need: Need) -> list[tuple[str, str]]:
@@ -234,7 +232,7 @@ def _question_page(screening: Screening, asked: Question, chosen: Sequence[str] 
     shown_in = handed_over if large else screening.language
     given = screening.answers.get(asked.code)
     place, count = scoring.position(instrument, screening.answers, asked.code)
-    page = render_template(
+    return forms.page(
         "screening/question_large.html" if large else "screening/question.html",
         instrument=instrument,
         asked=asked,
@@ -248,7 +246,6 @@ def _question_page(screening: Screening, asked: Question, chosen: Sequence[str] 
         errors={"answer": error} if error else {},
         **({"staff_languages": []} if large else {}),
     )
-    return (page, HTTPStatus.UNPROCESSABLE_ENTITY) if error else page
 
 
 def _hand_back(screening: Screening, ahead: str) -> str:

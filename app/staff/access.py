@@ -8,23 +8,24 @@ token only, which is why the API needs no CSRF token.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Flask, current_app, g, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from app import i18n
+from app import i18n, unsent
 from app.config import settings
 from app.db import Base, session
 from app.errors import DomainError, Forbidden, NotFound
 from app.i18n import gettext as _
 from app.i18n import marked
-from app.staff import queries
+from app.staff import demo, queries
 from app.staff.models import StaffMember
 from app.staff.permissions import Action, Role, may
 
@@ -143,7 +144,7 @@ def _for_templates() -> dict[str, Any]:
     }
 
 
-def _guard() -> Response | None:
+def _guard() -> Response | tuple[str, int] | None:
     g.staff = None
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.endpoint == "static":
@@ -157,6 +158,8 @@ def _guard() -> Response | None:
     if staff is None:
         if is_api():
             raise Unauthorized(_("Send a valid token: Authorization: Bearer …"))
+        if form := unsent.refused():
+            return sign_in_page(form), HTTPStatus.UNAUTHORIZED
         return redirect(
             url_for("staff.sign_in", next=request.full_path.rstrip("?") if request.method == "GET" else None)
         )
@@ -164,6 +167,22 @@ def _guard() -> Response | None:
     if action is None or not may(staff.role, action):
         raise Forbidden(_("Your account may not do this. Ask an administrator if you need to."))
     return None
+
+
+def sign_in_page(
+    form: unsent.Unsent | None = None, values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+) -> str:
+    """The page to sign in on.
+
+    :param form: what was being sent when somebody turned out not to be signed in; it goes on with them.
+    """
+    return render_template(
+        "staff/sign_in.html",
+        unsent=form,
+        values=values or {},
+        errors=errors or {},
+        demo_accounts=demo.accounts() if settings().demo else [],
+    )
 
 
 def _signed_in() -> StaffMember | None:

@@ -21,6 +21,7 @@ def accounts() -> list[Account]:
     """Who can be tried out, in the order of the loop."""
     return [
         Account("worker@demo.test", _("Health worker"), _("screens, refers and follows up")),
+        Account("lead@demo.test", _("Team lead"), _("settles what two sides see differently, and hands over")),
         Account("agency@demo.test", _("Agency"), _("answers referrals")),
         Account("admin@demo.test", _("Administrator"), _("looks after people, directory and numbers")),
     ]

@@ -78,6 +78,8 @@ class Action(StrEnum):
     MANAGE_STAFF = "manage staff"
     SEE_NUMBERS = "see numbers"
     SEE_OPERATIONS = "see how texting runs"
+    SEND_AGAIN = "send an e-mail again"
+    """One of which nobody knows whether it has arrived."""
     SEE_ACCOUNT = "see account"
 
 
@@ -143,6 +145,7 @@ PERMISSIONS: dict[Role, dict[Action, Relation]] = {
         Action.SET_CLOCKS: Relation.NETWORK,
         Action.SEE_NUMBERS: Relation.NETWORK,
         Action.SEE_OPERATIONS: Relation.NETWORK,
+        Action.SEND_AGAIN: Relation.NETWORK,
         Action.DECIDE_TEXT: Relation.NETWORK,
         Action.SEE_ACCOUNT: Relation.OWN,
     },

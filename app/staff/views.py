@@ -5,19 +5,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, make_response, redirect, request, url_for
 from flask import session as browser
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
-from app import forms
+from app import forms, unsent
 from app.config import settings
 from app.db import session
 from app.errors import Invalid, NotFound
+from app.forms import Page
 from app.i18n import LANGUAGES, STAFF_LANGUAGES
 from app.i18n import gettext as _
-from app.staff import demo, operations, queries, schemas
-from app.staff.access import ROLE_WORDS, allow, client_network, me, public, signed_in
+from app.staff import operations, queries, schemas
+from app.staff.access import ROLE_WORDS, allow, client_network, me, public, sign_in_page, signed_in
 from app.staff.permissions import Action, Role
 
 bp = Blueprint("staff", __name__)
@@ -46,7 +47,7 @@ def home() -> Response:
 def sign_in() -> str | Response:
     if signed_in():
         return redirect(url_for(".home"))
-    return _sign_in_page()
+    return sign_in_page()
 
 
 @bp.post("/sign-in")
@@ -57,11 +58,15 @@ def signing_in() -> Response | tuple[str, int]:
         staff = operations.sign_in(email, password, network=client_network(), markers=_markers())
     except operations.SignInRefused as refused:
         session.commit()  # or the try would not be counted
-        return _sign_in_page({"email": email}, {"email": refused.sentence}), HTTPStatus.UNAUTHORIZED
+        return sign_in_page(unsent.carried(), {"email": email}, {"email": refused.sentence}), HTTPStatus.UNAUTHORIZED
     session.commit()
     login_user(staff)
     browser.permanent = True  # ends hours after the last click, also in a browser that is never closed
-    response = redirect(forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER)
+    response: Response = redirect(
+        forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER
+    )
+    if form := unsent.carried():
+        response = make_response(unsent.page(form, _("You are signed in. Look at it and send it once more.")))
     _mark(response, operations.marker(staff.email))
     return response
 
@@ -84,11 +89,6 @@ def _mark(response: Response, marker: str) -> None:
     )
 
 
-def _sign_in_page(values: dict[str, str] | None = None, errors: dict[str, str] | None = None) -> str:
-    accounts = demo.accounts() if settings().demo else []
-    return render_template("staff/sign_in.html", values=values or {}, errors=errors or {}, demo_accounts=accounts)
-
-
 @bp.post("/sign-out")
 @public("whoever is signed in may leave, also when the account was closed meanwhile")
 def sign_out() -> Response:
@@ -105,7 +105,7 @@ def sign_out() -> Response:
 
 @bp.get("/account")
 @allow(Action.SEE_ACCOUNT)
-def account() -> str:
+def account() -> Page:
     return _account_page({})
 
 
@@ -128,39 +128,37 @@ def set_weekly_digest() -> Response:
 
 @bp.post("/account/password")
 @allow(Action.SEE_ACCOUNT)
-def set_password() -> Response | tuple[str, int]:
+def set_password() -> Response | Page:
     try:
         operations.change_password(me(), request.form.get("old", ""), request.form.get("new", ""))
     except Invalid as invalid:
-        return _account_page(invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _account_page(invalid.fields)
     session.commit()
     login_user(me())  # this browser stays in; every other one has to know the new password
     flash(_("Your password is changed. Wherever else you were signed in, you have to sign in again."), "success")
     return redirect(url_for("staff.account"), HTTPStatus.SEE_OTHER)
 
 
-def _account_page(errors: dict[str, str]) -> str:
+def _account_page(errors: Mapping[str, str]) -> Page:
     options = [(code, LANGUAGES[code].autonym) for code in STAFF_LANGUAGES]
-    return render_template(
-        "staff/account.html", values={"language": me().language}, errors=errors, language_options=options
-    )
+    return forms.page("staff/account.html", values={"language": me().language}, errors=errors, language_options=options)
 
 
 @bp.get("/people")
 @allow(Action.MANAGE_STAFF)
-def people() -> str:
+def people() -> Page:
     return _people_page({}, {})
 
 
 @bp.post("/people")
 @allow(Action.MANAGE_STAFF)
-def add_person() -> Response | tuple[str, int]:
+def add_person() -> Response | Page:
     try:
         person = forms.load(schemas.PersonIn(), forms.nested(request.form))
         organization = queries.organization_named(person.pop("organization"))
         operations.add_staff(**person, organization_id=organization, by=me().id)
     except Invalid as invalid:
-        return _people_page(request.form, invalid.fields), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _people_page(request.form, invalid.fields)
     session.commit()
     flash(_("They can sign in now. Tell them their password in person, not by e-mail."), "success")
     return redirect(url_for("staff.people"), HTTPStatus.SEE_OTHER)
@@ -184,13 +182,13 @@ def set_active(staff_id: uuid.UUID) -> Response:
 
 @bp.get("/on-call")
 @allow(Action.MANAGE_STAFF)
-def on_call() -> str:
+def on_call() -> Page:
     return _on_call_page()
 
 
 @bp.post("/people/<uuid:staff_id>/paging")
 @allow(Action.MANAGE_STAFF)
-def set_paging(staff_id: uuid.UUID) -> Response | tuple[str, int]:
+def set_paging(staff_id: uuid.UUID) -> Response | Page:
     person = queries.staff_by_id(staff_id)
     if person is None:
         raise NotFound(_("There is no such person."))
@@ -199,15 +197,15 @@ def set_paging(staff_id: uuid.UUID) -> Response | tuple[str, int]:
     try:
         operations.set_paging(person, phone=phone, on_call=is_on_call, by=me())
     except Invalid as invalid:
-        return _on_call_page(person.id, {box: invalid.fields["phone"]}), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _on_call_page(person.id, {box: invalid.fields["phone"]})
     session.commit()
     flash(_("It is written down."), "success")
     return redirect(url_for("staff.on_call"), HTTPStatus.SEE_OTHER)
 
 
-def _on_call_page(wrong_id: uuid.UUID | None = None, errors: Mapping[str, str] | None = None) -> str:
+def _on_call_page(wrong_id: uuid.UUID | None = None, errors: Mapping[str, str] | None = None) -> Page:
     """Who is paged; of the one whose form was wrong, what was typed stays in it."""
-    return render_template(
+    return forms.page(
         "staff/on_call.html",
         people=queries.care_team_members(),
         nobody=not queries.anybody_on_call(),
@@ -219,9 +217,9 @@ def _on_call_page(wrong_id: uuid.UUID | None = None, errors: Mapping[str, str] |
     )
 
 
-def _people_page(values: Mapping[str, str], errors: Mapping[str, str]) -> str:
+def _people_page(values: Mapping[str, str], errors: Mapping[str, str]) -> Page:
     people = queries.everybody()
-    return render_template(
+    return forms.page(
         "staff/people.html",
         people=people,
         organizations=queries.organization_names(person.organization_id for person in people if person.organization_id),

@@ -1,10 +1,13 @@
 // A small map of places. It is fetched when somebody asks for it; the list beside it says the same without.
-// Drag to move; buttons, the wheel with Ctrl, or + and - to come closer. Each place is a link to its page.
+// Drag or arrow keys to move; buttons, the wheel with Ctrl, or + and - to come closer. Each place is a link to its page.
 
 const TILE = 256;
 const CLOSEST = 17;
 const FARTHEST = 3;
 const MOST_TILES = 80;
+const STEP = 80;
+/** How far an arrow key moves what is seen, in pixels. */
+const ARROWS = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
 
 /** Where a point lies on the square of the world at a zoom, in pixels (Web Mercator). */
 function pixels(latitude, longitude, zoom) {
@@ -45,7 +48,19 @@ class PlacesMap {
     pin.title = label;
     pin.draggable = false;
     element("span", "unseen", pin, label);
+    pin.addEventListener("focus", () => this.bringIntoView(pin));
     return pin;
+  }
+
+  /** Whoever goes from place to place by keyboard sees where they are. */
+  bringIntoView(pin) {
+    this.box.scrollTo(0, 0); // the browser's own way, which would tear pins and ground apart
+    const place = this.places[this.pins.indexOf(pin)];
+    const { x, y } = pixels(place.latitude, place.longitude, this.zoom);
+    const { clientWidth: width, clientHeight: height } = this.box;
+    if (Math.abs(x - this.center.x) < width / 2 - 25 && Math.abs(y - this.center.y) < height / 2 - 50) return;
+    this.center = { x, y };
+    this.draw();
   }
 
   button(parent, sign, label, step) {
@@ -136,6 +151,10 @@ class PlacesMap {
     this.box.addEventListener("keydown", (event) => {
       const step = { "+": 1, "=": 1, "-": -1 }[event.key];
       if (step) this.zoomBy(step);
+      const arrow = ARROWS[event.key];
+      if (!arrow) return;
+      event.preventDefault(); // the page would scroll
+      this.moveBy(...arrow);
     });
     this.box.addEventListener(
       "wheel",

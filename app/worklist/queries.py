@@ -422,6 +422,8 @@ def _code(found: _Found, documents: str) -> str:
     """
     why = str(found.item.detail.get("why") or "")
     if found.item.kind in TEXTS and found.patient is None and not why.startswith("held-"):
+        if found.item.detail.get("agency"):
+            return "from-agency"
         return "shared-phone" if found.item.team_id else "unknown-number"
     if found.item.kind is Kind.FOLLOW_BARRIER and found.referral and found.referral.barrier:
         barrier = found.referral.barrier

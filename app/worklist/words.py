@@ -54,7 +54,7 @@ KIND: Mapping[Kind, str] = {
 
 OUTCOME = {"done": marked("Done"), "not-reached": marked("Not reached"), "not-needed": marked("Not needed")}
 
-_NO_NEWS = frozenset({"silent", "asked", "look"})
+_NO_NEWS = frozenset({"silent", "asked", "look", "opted-out-at-rest"})
 """Why to call somebody whom nothing new is to be told."""
 _FAILED = "text-"
 """How the codes of texts begin that did not arrive; the rest is the carrier's."""
@@ -173,6 +173,7 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
     Kind.FIND_RIDE: {"appointment": marked("%(name)s needs a ride to the appointment with %(organization)s.")},
     Kind.READ_TEXT: {
         "unknown-number": marked("A text from a number that belongs to no patient: %(phone)s."),
+        "from-agency": marked("%(agency)s, has sent a text that only a person can understand: %(phone)s."),
         "shared-phone": marked("A text from a phone that several patients share: %(phone)s."),
         "wrong-number": marked("The phone of %(name)s belongs to somebody else. Find out the right number."),
         "not-in-service": marked("The phone of %(name)s is no longer in service. Find out the right number."),
@@ -190,6 +191,7 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
     },
     Kind.URGENT_TEXT: {
         "unknown-number": marked("A text from an unknown number speaks of danger: %(phone)s. Call at once."),
+        "from-agency": marked("A text of %(agency)s, speaks of danger: %(phone)s. Call at once."),
         "shared-phone": marked("A text from a phone that several share speaks of danger: %(phone)s. Call at once."),
     },
     Kind.CALL_INSTEAD: {
@@ -202,6 +204,9 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
             "This network sends no texts in %(language)s, or not before a native speaker approves them."
         ),
         "opted-out": marked("%(name)s texted STOP and gets no more texts."),
+        "opted-out-at-rest": marked(
+            "%(name)s texted STOP and gets no more texts. No request is open. Agree on another way to keep in touch."
+        ),
         "asked": marked("%(name)s asks for a call."),
         "silent": marked("%(name)s has not answered our texts. Ask whether help came."),
         "look": marked("%(name)s answers neither texts nor calls. Visit, or ask %(organization)s whether help came."),
@@ -215,6 +220,7 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
         "urgent-call": marked("This cannot wait: %(urgent_when)s. Phone %(organization)s instead of waiting."),
         "idle-14": marked("%(organization)s accepted it %(ago)s and has said nothing since."),
         "idle-30": marked("%(organization)s has been serving for a month and has said nothing since."),
+        "note-unread": marked("Nobody at %(organization)s reads notes here. Phone them and tell what you wrote."),
         "unreached": marked("Nothing that we wrote has reached anybody at %(organization)s. Phone them."),
         "hold-14": marked("%(organization)s has kept %(name)s waiting for two weeks. Ask how long it will take."),
     },

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
-from app import clock
-from app.agencies import notices, operations
+from app import clock, sealed
+from app.agencies import notices, operations, room
 from app.agencies.models import Introduction, Question
 from app.audit.models import AuditEntry
 from app.db import session as the_session
@@ -156,8 +156,7 @@ def test_nonsense_is_not_found(client: FlaskClient, token: str) -> None:
 
 def test_a_link_to_say_who_has_room_opens_no_request(client: FlaskClient) -> None:
     case = asked()
-    sealed = operations.seal(case.link.id, 1, "room")
-    assert client.get(f"/a/{sealed}").status_code == 404
+    assert client.get(f"/a/{sealed.seal(case.link.id, room.LINK)}").status_code == 404
 
 
 # Saying who one is
@@ -483,3 +482,12 @@ def from_outside(letter: Email) -> None:
 def the_client() -> FlaskClient:
     """Another browser."""
     return current_app.test_client()
+
+
+def test_a_question_that_waits_stands_on_the_pages_of_the_patient_and_the_referral(client: FlaskClient) -> None:
+    case = asked()
+    introduce(client, case.path)
+    client.post(f"{case.path}/questions", data={"question": "Does she have stairs?"})
+    sign_in(client, the_session.get_one(StaffMember, case.referral.owner_id))
+    for page in (f"/referrals/{case.referral.id}", f"/patients/{case.referral.patient_id}"):
+        assert f"Answer the question of {case.organization.name}" in html(client, page)

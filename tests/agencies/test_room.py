@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from app.agencies import queries, room
 from app.agencies.models import CapacityQuestion
 from app.directory import operations as directory
 from app.directory import queries as directory_queries
-from app.directory import upkeep
+from app.directory import verification
 from app.directory.codes import CapacityStatus
 from app.directory.models import Organization, Service
 from app.matching import queries as matching
@@ -53,6 +54,23 @@ def service_of(session: Db, organization: Organization) -> Service:
 def question_path(organization: Organization) -> str:
     (contact,) = queries.contacts(organization.id)
     return path_in(letters(contact)[-1].body)
+
+
+def test_how_many_a_day_is_said_over_the_link_as_well(client: FlaskClient, session: Db) -> None:
+    organization = an_agency()
+    assert room.ask_who_is_due() == 1
+    path, service = question_path(organization), service_of(session, organization)
+    box = f"limit-{service.id}"
+    foreign = make_service_at_location().service_id
+    sent = {"name": "Rosa Diaz", box: "5", f"limit-{foreign}": "1"}
+    assert client.post(path, data={**sent, box: "five"}).status_code == 422
+    assert client.post(path, data=sent).status_code == 303
+    assert service_of(session, organization).intake_daily_limit == 5
+    assert session.get_one(Service, foreign).intake_daily_limit is None
+    assert re.search(rf'name="{box}"[^>]*value="5"', client.get(path).text)
+    client.post(path, data={"name": "Rosa Diaz", "all": "open", box: ""})
+    assert service_of(session, organization).intake_daily_limit is None
+    assert client.post(path, data={"name": "Rosa Diaz", box: ""}).status_code == 422, "that says nothing"
 
 
 def test_whoever_received_somebody_is_asked_once_a_week() -> None:
@@ -163,7 +181,7 @@ def test_what_is_no_longer_offered_goes_to_whoever_keeps_the_directory(session: 
     client.post(question_path(organization), data={"name": "Rosa Diaz", f"service-{service.id}": "closed"})
     service = service_of(session, organization)
     assert (service.capacity_status, service.capacity_until) == (CapacityStatus.NO_CAPACITY, None)
-    (answered,) = upkeep.answers_to_handle(10)
+    (answered,) = verification.answers_to_handle(10)
     assert answered.closed[0][0] == service.id
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
@@ -18,8 +21,9 @@ from app.referrals import operations as referrals
 from app.referrals.closing import Says
 from app.referrals.lifecycle import Status
 from app.referrals.models import Referral, Transition
+from app.staff.models import StaffMember
 from tests.agencies.steps import PHONE, Asked, asked, text_in, texts
-from tests.factories import make_contact, make_need, make_organization, make_patient, make_referral
+from tests.factories import make_contact, make_need, make_organization, make_patient, make_referral, sign_in
 
 Db = scoped_session[Session]
 
@@ -160,3 +164,14 @@ def test_a_contact_who_texts_something_else_hears_what_is_understood(session: Db
     case = asked()
     assert "a word and the code" in say(case, "We will look into it")
     assert status(session, case) is Status.REQUESTED
+
+
+def test_what_a_contact_texts_besides_is_read_as_theirs(client: FlaskClient, session: Db) -> None:
+    """And not linked to a patient, as a number that nobody knows may be."""
+    case = asked()
+    say(case, "We will look into it")
+    sign_in(client, session.get_one(StaffMember, case.referral.owner_id))
+    page = unescape(client.get("/today").text)
+    assert f"{case.contact.name}, {case.organization.name}, has sent a text" in page
+    assert "Whose number is this?" not in page
+    assert "belongs to no patient" not in page

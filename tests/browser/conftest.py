@@ -43,7 +43,8 @@ def browser(town: str) -> Iterator[Browser]:  # noqa: ARG001  which skips when t
 
 def complains(said: ConsoleMessage) -> bool:
     """Whether something is wrong; that a form was refused is not."""
-    return said.type in {"error", "warning"} and "a status of 422" not in said.text
+    refused = ("a status of 401", "a status of 422")
+    return said.type in {"error", "warning"} and not any(status in said.text for status in refused)
 
 
 Visit = Callable[..., Page]

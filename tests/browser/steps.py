@@ -9,6 +9,7 @@ from typing import NamedTuple
 from playwright.sync_api import Locator, Page, expect
 
 WORKER, AGENCY, ADMINISTRATOR = "worker@demo.test", "agency@demo.test", "admin@demo.test"
+LEAD = "lead@demo.test"
 PASSWORD = "loopline-demo"
 
 PANTRY = "Eastside Pantry"

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import steps
 from tests.browser.conftest import Visit
-from tests.browser.steps import AGENCY, PANTRY, WORKER, follow, press
+from tests.browser.steps import AGENCY, LEAD, PANTRY, PASSWORD, WORKER, follow, press
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -136,3 +136,36 @@ def test_going_back_in_a_screening_loses_nothing(visit: Visit, *, scripts: bool)
     for answer in (home, worried, ran_out):
         expect(worker.get_by_label(answer, exact=True)).to_be_checked()
         press(worker, "Next question")
+
+
+def test_going_back_ticks_nobody_else(visit: Visit) -> None:
+    """A browser brings ticks back by their place in the list, which is somebody else's when one has left it."""
+    lead = visit(LEAD)
+    lead.goto("/hand-over")
+    follow(lead, "Thu Pham")
+    lead.get_by_label("Marguerite Baptiste").check()
+    lead.get_by_label("Only these patients").check()
+    lead.get_by_text("Choose patients").click()
+    lead.locator("input[name=patient]").first.check()
+    press(lead, "Hand it over")
+    expect(lead.get_by_role("status")).to_contain_text("one patient")
+    lead.go_back()
+    expect(lead.get_by_role("button", name="Hand it over")).to_be_visible()
+    expect(lead.locator("input[name=patient]:checked")).to_have_count(0)
+
+
+def test_who_is_signed_out_while_typing_loses_nothing(visit: Visit) -> None:
+    agency = visit(AGENCY)
+    agency.goto("/inbox?tab=waiting")
+    agency.locator("h2 a").first.click()
+    agency.get_by_text("Write a note").click()
+    agency.get_by_label("Note", exact=True).fill("The driver is back on Monday.")
+    agency.context.clear_cookies()
+    agency.get_by_role("button", name="Keep the note").click()
+    expect(agency.get_by_text("What you typed is not lost.")).to_be_visible()
+    agency.get_by_label("E-mail address").fill(AGENCY)
+    agency.get_by_label("Password").fill(PASSWORD)
+    press(agency, "Sign in")
+    expect(agency.get_by_label("What you wrote")).to_have_value("The driver is back on Monday.")
+    press(agency, "Send it once more")
+    expect(agency.locator("#notes")).to_contain_text("The driver is back on Monday.")

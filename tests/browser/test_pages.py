@@ -16,7 +16,7 @@ from playwright.sync_api import Page, Request, Response
 
 from tests.browser import steps
 from tests.browser.conftest import Visit
-from tests.browser.steps import ADMINISTRATOR, AGENCY, WORKER, press
+from tests.browser.steps import ADMINISTRATOR, AGENCY, LEAD, WORKER, press
 
 PEOPLE = Path(__file__).parents[2] / "seed" / "people.yaml"
 
@@ -30,9 +30,10 @@ FIRST_VISIT = 120_000
 """Bytes over the line for a page and all it needs, when nothing of it is there yet."""
 LATER_PAGE = 20_000
 
-VISITORS = [  # a lead sees the pages of a health worker
+VISITORS = [
     pytest.param(WORKER, "/today?lang=es", {"color_scheme": "dark"}, id="health worker, in Spanish and in the dark"),
     pytest.param(AGENCY, "/inbox", {"color_scheme": "dark"}, id="agency, in the dark"),
+    pytest.param(LEAD, "/hand-over", {}, id="lead"),
     pytest.param(ADMINISTRATOR, "/numbers?lang=es", {}, id="administrator, in Spanish"),
     pytest.param("", "/demo/phones", {}, id="nobody we know"),
     pytest.param("", "/demo/mail?lang=es", {"color_scheme": "dark"}, id="agency without an account"),

@@ -16,8 +16,10 @@ from app.referrals.models import Note
 from app.staff.permissions import Role
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
-from tests.factories import follow, make_staff, sign_in
+from tests.agencies.steps import introduce, letters, path_in
+from tests.factories import follow, make_contact, make_staff, sign_in
 from tests.inbox.desk import Desk, text_of
+from tests.loop.steps import open_work
 
 Db = scoped_session[Session]
 
@@ -112,17 +114,42 @@ def test_after_the_end_an_agency_reads_and_writes_nothing(client: FlaskClient, d
     notes.write(referral, "For us", by=desk.worker)
 
 
-def test_where_nobody_signs_in_nothing_is_shared_that_nobody_would_read(
-    client: FlaskClient, desk: Desk, session: Db
-) -> None:
-    referral = desk.receive()
+@pytest.fixture
+def nobody_signs_in(desk: Desk, session: Db) -> None:
     desk.rosa.active = desk.tom.active = False
     session.flush()
-    with pytest.raises(DomainError, match="Phone them instead"):
-        notes.write(referral, "She moved", by=desk.worker, shared=True)
-    notes.write(referral, "She moved", by=desk.worker)
+
+
+@pytest.mark.usefixtures("nobody_signs_in")
+def test_where_nobody_signs_in_a_note_is_read_and_answered_over_the_link(
+    client: FlaskClient, desk: Desk, session: Db
+) -> None:
+    contact = make_contact(desk.pantry)
+    referral = desk.receive()
     sign_in(client, desk.worker)
-    assert 'value="both"' not in client.get(f"/referrals/{referral.id}").get_data(as_text=True)
+    page = client.get(f"/referrals/{referral.id}").text
+    assert 'value="both"' in page
+    assert 'value="ask"' not in page
+    client.post(f"/referrals/{referral.id}/notes", data={"note": "She has moved", "whom": "both"})
+    letter = letters(contact)[-1]
+    assert letter.subject == "The care team has written to you"
+    assert "She has moved" not in letter.body
+    assert Kind.CALL_AGENCY not in open_work(referral.id)
+    path = path_in(letter.body)
+    introduce(client, path)
+    assert "She has moved" in client.get(path).text
+    client.post(f"{path}/questions", data={"question": "Then we come by on Monday"})
+    session.expire_all()
+    assert Kind.ANSWER_AGENCY in open_work(referral.id)
+
+
+@pytest.mark.usefixtures("nobody_signs_in")
+def test_where_nobody_reads_notes_at_all_somebody_phones(desk: Desk) -> None:
+    referral = desk.receive()
+    notes.write(referral, "She has moved", by=desk.worker, shared=True)
+    assert open_work(referral.id) == {Kind.CALL_AGENCY}
+    with pytest.raises(DomainError, match="Nobody at this organization signs in"):
+        notes.write(referral, "Where?", by=desk.worker, asks=True)
 
 
 def test_another_organization_writes_nothing(client: FlaskClient, desk: Desk, session: Db) -> None:

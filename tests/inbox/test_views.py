@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,58 +10,25 @@ from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
 from app.directory.codes import CapacityStatus
-from app.directory.models import Organization, Service, ServiceAtLocation
+from app.directory.models import Service
 from app.patients import operations as patients
-from app.patients.models import Patient
 from app.referrals.lifecycle import Status
 from app.referrals.models import Referral
-from app.screening.models import Need
-from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from tests.factories import (
+    Loop,
+    follow,
     make_need,
-    make_organization,
     make_patient,
     make_referral,
     make_service_at_location,
     make_staff,
     sign_in,
+    text_of,
 )
+from tests.inbox.desk import Desk
 
 Db = scoped_session[Session]
-
-
-class Loop(NamedTuple):
-    """Both sides of one referral that has not been sent yet."""
-
-    worker: StaffMember
-    agency: StaffMember
-    patient: Patient
-    need: Need
-    organization: Organization
-    place: ServiceAtLocation
-
-    @property
-    def matches(self) -> str:
-        return f"/needs/{self.need.id}/matches"
-
-    @property
-    def referrals(self) -> str:
-        return f"/needs/{self.need.id}/referrals"
-
-
-@pytest.fixture
-def loop(session: Db) -> Loop:  # noqa: ARG001  the rows below need its transaction
-    worker = make_staff()
-    organization = make_organization("Eastside Pantry")
-    agency = make_staff(Role.AGENCY, organization=organization)
-    patient = make_patient(worker)
-    place = make_service_at_location(organization=organization)
-    return Loop(worker, agency, patient, make_need(patient), organization, place)
-
-
-def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def sent(session: Db) -> Referral:
@@ -230,3 +196,11 @@ def test_pausing_nothing_is_a_slip(client: FlaskClient, loop: Loop) -> None:
 
     assert response.status_code == 422
     assert 'href="#f-service"' in response.get_data(as_text=True)
+
+
+def test_what_was_said_in_another_window_is_not_said_twice(client: FlaskClient, desk: Desk) -> None:
+    referral = desk.receive(status=Status.IN_PROGRESS)
+    sign_in(client, desk.rosa)
+    here = {"Referer": f"http://localhost/inbox/{referral.id}"}
+    again = client.post(f"/inbox/{referral.id}/transitions", data={"status": "in-progress"}, headers=here)
+    assert "This was written down already: it is “being served”." in follow(client, again).text

@@ -15,12 +15,14 @@ from app import clock
 from app.directory.queries import UNPLACED
 from app.patients import operations as patients
 from app.patients.models import ConsentKind, Patient
+from app.referrals.lifecycle import Status
 from app.referrals.models import WalkIn
 from app.screening.models import NeedStatus
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
-from tests.factories import follow, make_need, make_organization, make_patient, make_staff, sign_in
+from tests.factories import follow, make_need, make_organization, make_patient, make_referral, make_staff, sign_in
 from tests.inbox.desk import Desk, text_of
+from tests.loop.steps import agency_says
 
 Db = scoped_session[Session]
 
@@ -77,10 +79,14 @@ def test_the_care_team_of_a_patient_who_agreed_asks_them_and_meets_the_need(
     address = f"/walk-ins/{item.detail['walk_in']}"
     assert "When help came, the need is met." in text_of(client, address)
 
+    agency_says(make_referral(need), Status.REJECTED, "language")
+    assert "Offer the next match" in text_of(client, "/today")
+
     client.post(address, data={"got_help": "yes"})
 
     session.expire_all()
     assert need.status is NeedStatus.MET
+    assert "Offer the next match" not in text_of(client, "/today"), "nothing more is needed"
     assert work(session)[0].done_at is not None
     again = client.post(address, data={"got_help": "no"}, headers={"Referer": f"http://localhost{address}"})
     assert "already written this down" in follow(client, again).get_data(as_text=True)

@@ -22,7 +22,7 @@ def letters(session: Db) -> list[Email]:
     return list(session.scalars(select(Email).where(Email.purpose == "week")))
 
 
-def test_the_week_says_what_came_waits_and_ended(client: FlaskClient, desk: Desk) -> None:
+def test_the_week_says_what_came_waits_and_ended(client: FlaskClient, desk: Desk, session: Db) -> None:
     with clock.held_at(clock.now() - timedelta(days=10)):
         long_ago = desk.receive()
     desk.receive()
@@ -30,15 +30,19 @@ def test_the_week_says_what_came_waits_and_ended(client: FlaskClient, desk: Desk
     desk.receive(status=Status.ON_HOLD)
     operations.record_answer(done, Says.GOT_HELP, how="staff", by=desk.worker)
     operations.move(desk.receive(), Status.REJECTED, by=desk.rosa, reason=Reason("language"))
+    late = desk.receive(status=Status.ACCEPTED)
+    late.promised_by = clock.now().date() - timedelta(days=2)
+    session.flush()
     assert long_ago.status is Status.REQUESTED
     sign_in(client, desk.rosa)
 
     page = text_of(client, "/inbox/week")
 
     for said in (
-        "4 new requests came in.",
+        "5 new requests came in.",
         "2 requests wait for your answer.",
-        "1 of them is overdue.",
+        "1 of them goes to somebody else within a day, unless you answer.",
+        "1 person was to hear from you by a day that has gone by.",
         "1 person is on your waiting list.",
         "What has ended: 1 served, 1 declined.",
         "1 patient says that help came.",

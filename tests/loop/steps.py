@@ -79,6 +79,16 @@ def open_work(referral_id: uuid.UUID) -> set[Kind]:
     return set(session.scalars(undone))
 
 
+def work(kind: Kind) -> list[WorkItem]:
+    return list(session.scalars(select(WorkItem).where(WorkItem.kind == kind, WorkItem.done_at.is_(None))))
+
+
+def last_text_to(phone: str) -> Message:
+    return session.scalars(
+        select(Message).where(Message.phone == phone).order_by(Message.position.desc()).limit(1)
+    ).one()
+
+
 def deliver_texts() -> None:
     """Every text that is due reaches its phone."""
     gateway = ConsoleGateway()

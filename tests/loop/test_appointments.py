@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock, events
 from app.db import session as the_session
+from app.directory.models import Organization
 from app.errors import DomainError, Invalid
 from app.events import AgencyAsked, TextEnded, publish
 from app.loop import by_hand, queries, silence
@@ -19,7 +22,9 @@ from app.loop.barriers import FOLLOW_UPS
 from app.loop.models import Clock
 from app.messaging.delivery import State
 from app.messaging.models import Message
+from app.patients import operations as patients
 from app.patients.models import Patient
+from app.patients.pauses import Why
 from app.referrals import appointments, operations
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import Actor, Reason, Status
@@ -28,10 +33,11 @@ from app.referrals.models import Appointment, Promise, Referral
 from app.referrals.promises import Kept
 from app.screening.models import Need, NeedStatus
 from app.staff.models import StaffMember
+from app.staff.permissions import Role
 from app.worklist import operations as worklist
 from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
-from tests.factories import make_need, make_referral
+from tests.factories import make_need, make_referral, make_staff, sign_in
 from tests.loop.steps import (
     agency_says,
     deliver_texts,
@@ -318,6 +324,32 @@ def test_a_day_that_went_by_is_apologized_for_and_phoned_about(ana: Patient, acc
     assert promises(accepted) == [(Kept.BROKEN, "2026-11-19")]
 
 
+# While the patient is left alone
+
+
+def left_alone(patient: Patient, by: StaffMember) -> None:
+    patients.pause([patient], Why.HOSPITAL, THURSDAY.date() + timedelta(days=9), by=by)
+
+
+def test_who_is_left_alone_is_reminded_and_not_asked(ana: Patient, maya: StaffMember, meeting: Appointment) -> None:
+    del meeting
+    left_alone(ana, maya)
+    reminded(2)
+    reminded(0.125)
+    assert texts_to(ana)[-2:] == ["appointment-reminder-no-question"] * 2
+
+
+def test_a_promise_to_somebody_who_is_left_alone_is_watched_and_not_apologized_for(
+    ana: Patient, maya: StaffMember, accepted: Referral
+) -> None:
+    left_alone(ana, maya)
+    with clock.held_at(datetime(2026, 11, 19, 17, 1, tzinfo=HERE)):
+        silence.fire_due_clocks()
+    assert promises(accepted) == [(Kept.BROKEN, "2026-11-19")]
+    assert open_work(accepted.id) == {Kind.CALL_AGENCY}
+    assert waiting_for(ana) == []
+
+
 KEEPERS = [
     (Status.IN_PROGRESS, "", Kept.KEPT),
     (Status.COMPLETED, "", Kept.KEPT),
@@ -394,6 +426,43 @@ def test_not_reached_may_be_said_after_four_attempts(
     with pytest.raises(Invalid) as refused:
         operations.move(accepted, Status.FAILED, by=maya, said_by=Actor.AGENCY, reason=why)
     assert list(refused.value.fields) == ["attempts"]
+
+
+def test_who_declines_because_nobody_answered_has_tried_as_often(ana: Patient, maya: StaffMember) -> None:
+    asked = make_referral(make_need(ana))
+    with pytest.raises(Invalid) as refused:
+        operations.move(
+            asked, Status.REJECTED, by=maya, said_by=Actor.AGENCY, reason=Reason("cannot-contact", attempts=3)
+        )
+    assert list(refused.value.fields) == ["attempts"]
+    why = Reason("cannot-contact", attempts=4)
+    assert operations.move(asked, Status.REJECTED, by=maya, said_by=Actor.AGENCY, reason=why).transitions[-1].attempts
+
+
+def test_every_form_that_offers_the_reason_asks_how_often(client: FlaskClient, ana: Patient, maya: StaffMember) -> None:
+    asked = make_referral(make_need(ana))
+    rosa = make_staff(Role.AGENCY, organization=the_session.get_one(Organization, asked.organization_id))
+    sign_in(client, maya)
+    assert 'name="attempts"' in client.get(f"/referrals/{asked.id}/write-down/rejected").text
+    sign_in(client, rosa)
+    assert 'name="attempts"' in client.get(f"/inbox/{asked.id}?status=rejected").text
+    assert 'value="cannot-contact"' not in client.get(f"/inbox/{asked.id}/onward").text
+
+
+def test_a_missed_appointment_is_the_likely_reason(
+    client: FlaskClient, accepted: Referral, meeting: Appointment, maya: StaffMember
+) -> None:
+    no_show = re.compile(r'value="no-show"[^>]* checked')
+    rosa = make_staff(Role.AGENCY, organization=the_session.get_one(Organization, accepted.organization_id))
+    pages = [(maya, f"/referrals/{accepted.id}/write-down/failed"), (rosa, f"/inbox/{accepted.id}?status=failed")]
+    for staff, page in pages:
+        sign_in(client, staff)
+        assert not no_show.search(client.get(page).text)
+    with clock.held_at(THURSDAY + timedelta(hours=1)):
+        appointments.record_visit(meeting, came=False, by=maya)
+        for staff, page in pages:
+            sign_in(client, staff)
+            assert no_show.search(client.get(page).text)
 
 
 def test_after_three_calls_in_vain_somebody_goes_there(accepted: Referral, ana: Patient, maya: StaffMember) -> None:

@@ -44,6 +44,7 @@ from tests.factories import (
     make_service_at_location,
     make_staff,
     sign_in,
+    text_of,
 )
 from tests.loop.steps import agency_says, phone_of, text_from, waiting_for
 
@@ -52,12 +53,6 @@ Db = scoped_session[Session]
 TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
 STRANGER = "+14105550188"
-
-
-@pytest.fixture
-def browser(client: FlaskClient, maya: StaffMember) -> FlaskClient:
-    sign_in(client, maya)
-    return client
 
 
 @pytest.fixture
@@ -74,10 +69,6 @@ def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def said(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
-
-
 def field(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found, name
@@ -92,7 +83,7 @@ def preview(browser: FlaskClient, patient: Patient, body: str = "¿Puede venir e
 
 def send(browser: FlaskClient, patient: Patient, page: str) -> str:
     data = {"body": field(page, "body"), "key": field(page, "key")}
-    return said(follow(browser, browser.post(f"/patients/{patient.id}/messages", data=data)).text)
+    return text_of(follow(browser, browser.post(f"/patients/{patient.id}/messages", data=data)).text)
 
 
 def by_hand_to(patient: Patient, session: Db) -> list[Message]:
@@ -110,14 +101,14 @@ def work(session: Db, *kinds: Kind) -> list[WorkItem]:
 
 
 def test_a_text_is_looked_at_before_it_goes(browser: FlaskClient, ana: Patient, session: Db) -> None:
-    page = said(preview(browser, ana))
+    page = text_of(preview(browser, ana))
     for words in ("¿Puede venir el lunes?", "one text", "GSM-7", "$0.0083", "reads Spanish", "can be read by others"):
         assert words in page
     assert by_hand_to(ana, session) == []
 
 
 def test_the_letters_that_make_it_dear_are_named(browser: FlaskClient, ana: Patient) -> None:
-    page = said(preview(browser, ana, "Mañana abrirán la oficina, sí. " * 4))
+    page = text_of(preview(browser, ana, "Mañana abrirán la oficina, sí. " * 4))
     assert "UCS-2" in page
     assert "2 texts in one" in page
     assert "some make it longer: á í" in page
@@ -125,10 +116,10 @@ def test_the_letters_that_make_it_dear_are_named(browser: FlaskClient, ana: Pati
 
 def test_who_reads_over_the_shoulder_is_thought_of(browser: FlaskClient, ana: Patient) -> None:
     make_referral(make_need(ana), make_service_at_location(organization=make_organization("Eastside Pantry")))
-    page = said(preview(browser, ana, "Ana, call Eastside Pantry, Mrs. REYES"))
+    page = text_of(preview(browser, ana, "Ana, call Eastside Pantry, Mrs. REYES"))
     assert "It names somebody" in page
     assert "Leave out: Ana, Reyes, Eastside Pantry" in page
-    assert "It names somebody" not in said(preview(browser, ana, "Analysis is ready"))
+    assert "It names somebody" not in text_of(preview(browser, ana, "Analysis is ready"))
 
 
 def test_what_was_typed_can_be_changed(browser: FlaskClient, ana: Patient) -> None:
@@ -143,7 +134,7 @@ def test_sending_it_twice_sends_it_once(browser: FlaskClient, ana: Patient, maya
         assert "Written." in send(browser, ana, page)
     (message,) = by_hand_to(ana, session)
     assert (message.written_by, message.language, message.state) == (maya.id, "es", State.QUEUED)
-    assert f"{maya.name} · waiting to be sent" in said(browser.get(f"/patients/{ana.id}/messages").text)
+    assert f"{maya.name} · waiting to be sent" in text_of(browser.get(f"/patients/{ana.id}/messages").text)
 
 
 @pytest.mark.parametrize(("body", "sentence"), [(" \n", "Write what you want to say."), ("a" * 1601, "too long")])
@@ -202,16 +193,16 @@ def test_what_comes_between_looking_and_sending_holds(  # noqa: PLR0913, PLR0917
     assert by_hand_to(ana, session) == []
     assert by_hand.who_has(ana.id) is None
     conversation = browser.get(f"/patients/{ana.id}/messages").text
-    assert sentence in said(conversation)
+    assert sentence in text_of(conversation)
     assert "<textarea" not in conversation
 
 
 @pytest.mark.usefixtures("by_day")
 def test_at_night_it_waits_and_says_until_when(browser: FlaskClient, ana: Patient) -> None:
     with clock.held_at(NIGHT):
-        assert "because at night nobody is texted" in said(preview(browser, ana))
+        assert "because at night nobody is texted" in text_of(preview(browser, ana))
         text_from(phone_of(ana), "¿hola?")
-        assert "because at night nobody is texted" not in said(preview(browser, ana))  # they have just asked
+        assert "because at night nobody is texted" not in text_of(preview(browser, ana))  # they have just asked
 
 
 @pytest.mark.usefixtures("by_day")
@@ -221,7 +212,7 @@ def test_who_had_a_text_today_gets_the_next_one_tomorrow(browser: FlaskClient, a
         (first,) = session.scalars(select(Message).where(Message.recipient == ana.id))
         first.state, first.sid, first.accepted_at = State.SENT, "SM1", clock.now()
         session.flush()
-        assert "because they had a text today" in said(preview(browser, ana))
+        assert "because they had a text today" in text_of(preview(browser, ana))
 
 
 def test_who_wrote_lately_is_answered(ana: Patient, maya: StaffMember) -> None:
@@ -240,9 +231,9 @@ def test_a_text_by_hand_that_waits_can_be_taken_back(
     here = f"/patients/{ana.id}/messages"
     assert f'action="/texts/{message.id}/decision"' in browser.get(here).text
     page = follow(browser, browser.post(f"/texts/{message.id}/decision", data={"decision": "drop", "next": here}))
-    assert "not sent: a person took it back" in said(page.text)
+    assert "not sent: a person took it back" in text_of(page.text)
     again = browser.post(f"/texts/{message.id}/decision", data={"decision": "drop", "next": here})
-    assert "Somebody else has decided" in said(follow(browser, again).text)
+    assert "Somebody else has decided" in text_of(follow(browser, again).text)
 
 
 # Taking over
@@ -381,7 +372,7 @@ def test_somebody_decides_about_a_held_text(
     assert "A machine seems to answer our texts to Ana" in browser.get("/today").text
     here = f"/patients/{ana.id}/messages"
     page = browser.get(here).text
-    assert "held back: a machine seems to answer" in said(page)
+    assert "held back: a machine seems to answer" in text_of(page)
     assert "Send it anyway" in page
     data = {"decision": decision, "next": here}
     follow(browser, browser.post(f"/texts/{message.id}/decision", data=data))
@@ -397,7 +388,7 @@ def test_what_is_too_long_can_only_be_given_up(browser: FlaskClient, ana: Patien
     assert "Send it anyway" not in page
     assert "Do not send" in page
     answer = browser.post(f"/texts/{message.id}/decision", data={"decision": "send"})
-    assert "cannot be sent as it is" in said(follow(browser, answer).text)
+    assert "cannot be sent as it is" in text_of(follow(browser, answer).text)
     assert message.state is State.HELD
 
 
@@ -464,7 +455,7 @@ def test_a_text_that_cannot_be_read_is_put_before_a_person(browser: FlaskClient,
         jobs.sweep_unread(0)
     (item,) = work(session, Kind.READ_TEXT)
     assert (item.patient_id, item.inbound_id) == (ana.id, received.id)
-    page = said(browser.get("/messages").text)
+    page = text_of(browser.get("/messages").text)
     assert "A text of Ana could not be understood by itself." in page
     assert "¿hola?" in page
 
@@ -497,7 +488,7 @@ def test_a_number_is_linked_and_its_texts_with_it(
     assert here in browser.get("/messages").text
     found = browser.post(here, data={"q": "Reyes"}).text
     assert f'name="patient" value="{ana.id}"' in found
-    asked = said(browser.post(here, data={"patient": str(ana.id)}).text)
+    asked = text_of(browser.post(here, data={"patient": str(ana.id)}).text)
     assert "Agreeing to texts holds for one number" in asked
     assert f"The number we had, {spoken(old)}, is no longer used." in asked
     assert browser.post(here, data={"patient": str(ana.id), "link": "1"}).status_code == 422

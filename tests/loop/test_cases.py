@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
@@ -26,39 +27,16 @@ from app.referrals.closing import Barrier, Closure, Says
 from app.referrals.lifecycle import Status
 from app.referrals.models import PatientReport, Referral
 from app.staff.models import StaffMember
+from app.worklist import operations as worklist
 from app.worklist.kinds import Kind
-from app.worklist.models import WorkItem
-from tests.factories import make_need, make_patient, make_referral, make_service_at_location
-from tests.loop.steps import agency_says, open_work, phone_of, text_from, texts_to, waiting_for
+from tests.factories import make_need, make_patient, make_referral, make_service_at_location, sign_in
+from tests.loop.steps import agency_says, last_text_to, open_work, phone_of, text_from, texts_to, waiting_for, work
 
 Db = scoped_session[Session]
 
 STRANGER = "+14435550999"
 TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 MOST_OF_A_TEXT = 1600
-
-
-@pytest.fixture
-def accepted(ana: Patient) -> Referral:
-    """Ana has been told that it was accepted and how to answer 1, 2 and 3."""
-    return make_referral(make_need(ana), status=Status.ACCEPTED)
-
-
-@pytest.fixture
-def served(accepted: Referral) -> Referral:
-    """Ana has been asked: “Did you get help?”"""
-    agency_says(accepted, Status.COMPLETED)
-    return accepted
-
-
-def work(kind: Kind) -> list[WorkItem]:
-    return list(the_session.scalars(select(WorkItem).where(WorkItem.kind == kind, WorkItem.done_at.is_(None))))
-
-
-def last_text_to(phone: str) -> Message:
-    return the_session.scalars(
-        select(Message).where(Message.phone == phone).order_by(Message.position.desc()).limit(1)
-    ).one()
 
 
 def all_left(phone: str) -> None:
@@ -90,6 +68,19 @@ def test_case_11_staff_are_told_and_call_instead(ana: Patient, accepted: Referra
     text_from(phone_of(ana), "ya no me manden mensajes")
     assert open_work(accepted.id) == {Kind.CALL_INSTEAD}
     assert accepted.status is Status.ACCEPTED
+
+
+def test_case_11_staff_are_told_once_where_no_request_is_open(
+    client: FlaskClient, ana: Patient, maya: StaffMember
+) -> None:
+    text_from(phone_of(ana), "STOP")
+    (item,) = work(Kind.CALL_INSTEAD)
+    assert (item.owner_id, item.patient_id, item.detail["why"]) == (ana.lead_id, ana.id, "opted-out-at-rest")
+    sign_in(client, maya)
+    assert "texted STOP and gets no more texts. No request is open." in client.get("/today").text
+    worklist.finish(item, "done", by=maya)
+    text_from(phone_of(ana), "STOP")
+    assert work(Kind.CALL_INSTEAD) == []
 
 
 @pytest.mark.parametrize(("language", "word"), [("vi", "DUNG"), ("zh-Hans", "不要")])
@@ -249,9 +240,10 @@ def test_case_15_a_bare_answer_that_may_be_for_either_is_asked_about_and_guessed
 
 
 def test_case_15_two_requests_of_one_person_on_a_shared_phone_are_asked_about_in_their_language(
-    ana: Patient, maya: StaffMember, two_accepted: tuple[Referral, Referral]
+    ana: Patient, luis: Patient, two_accepted: tuple[Referral, Referral]
 ) -> None:
-    make_patient(maya, given_name="Luis", phone=phone_of(ana), language="en")
+    del luis
+    all_left(phone_of(ana))
     assert text_from(phone_of(ana), "1").recipient == ana.id
     assert said(*two_accepted) == [None, None]
     asked = last_text_to(phone_of(ana))
@@ -261,11 +253,30 @@ def test_case_15_two_requests_of_one_person_on_a_shared_phone_are_asked_about_in
 def test_case_15_who_answers_bare_again_is_asked_by_a_person(
     ana: Patient, accepted: Referral, of_luis: Referral
 ) -> None:
+    all_left(phone_of(ana))
     for _twice in range(2):
         text_from(phone_of(ana), "1")
     assert said(accepted, of_luis) == [None, None]
     assert texts_to(ana).count("which-request") == 1
     assert [(item.patient_id, item.detail["why"]) for item in work(Kind.READ_TEXT)] == [(None, "which-request")]
+
+
+def test_case_15_what_nobody_has_read_of_yet_is_not_listed(ana: Patient, luis: Patient, accepted: Referral) -> None:
+    all_left(phone_of(ana))
+    his = make_referral(make_need(luis), status=Status.ACCEPTED)
+    text_from(phone_of(ana), "1")
+    assert said(accepted, his) == [Says.GOT_HELP, None], "the text about his has not left, so it can only be hers"
+    assert "which-request" not in texts_to(ana)
+
+
+def test_case_15_nobody_chooses_between_references_that_were_never_shown(
+    ana: Patient, maya: StaffMember, two_accepted: tuple[Referral, Referral]
+) -> None:
+    all_left(phone_of(ana))
+    make_patient(maya, given_name="Luis", phone=phone_of(ana), language="en")
+    assert text_from(phone_of(ana), "1").result == "for-a-person"
+    assert said(*two_accepted) == [None, None]
+    assert [item.detail["why"] for item in work(Kind.READ_TEXT)] == ["which-request"]
 
 
 @pytest.mark.parametrize("write", ["{} 1", "1 {}", "Ref {} 1", "ref. {}: 1", "#{}1", "\u200f{} ١\u200f"])

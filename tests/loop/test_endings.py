@@ -31,33 +31,8 @@ from app.screening import operations as screening
 from app.screening.models import Need
 from app.staff.models import StaffMember
 from app.worklist.kinds import Kind
-from app.worklist.models import WorkItem
 from tests.factories import make_need, make_patient, make_referral, make_screening, make_service_at_location
-from tests.loop.steps import agency_says, live_clocks, open_work, phone_of, text_from, waiting_for
-
-
-@pytest.fixture
-def accepted(ana: Patient) -> Referral:
-    """Ana has been told that it was accepted and how to answer 1, 2 and 3."""
-    return make_referral(make_need(ana), status=Status.ACCEPTED)
-
-
-@pytest.fixture
-def served(accepted: Referral) -> Referral:
-    """Ana has been asked: “Did you get help?”"""
-    agency_says(accepted, Status.COMPLETED)
-    return accepted
-
-
-def work(kind: Kind) -> list[WorkItem]:
-    return list(the_session.scalars(select(WorkItem).where(WorkItem.kind == kind, WorkItem.done_at.is_(None))))
-
-
-def last_text_to(phone: str) -> Message:
-    return the_session.scalars(
-        select(Message).where(Message.phone == phone).order_by(Message.position.desc()).limit(1)
-    ).one()
-
+from tests.loop.steps import last_text_to, live_clocks, open_work, phone_of, text_from, waiting_for, work
 
 ENDINGS = [(Ending.DECEASED, "deceased"), (Ending.MOVED, "moved"), (Ending.DELETED, "withdrawn-by-patient")]
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, scoped_session
 from app import clock
 from app.audit.models import AuditEntry
 from app.db import Base
+from app.db import session as the_session
 from app.errors import Invalid
 from app.loop import by_hand, handover
 from app.loop import operations as loop
@@ -27,6 +28,7 @@ from app.staff import operations as staff
 from app.staff.models import StaffMember
 from app.staff.operations import StillAnswers
 from app.staff.permissions import Role
+from app.worklist import operations as worklist
 from app.worklist.models import WorkItem
 from tests.factories import make_need, make_patient, make_referral, make_staff, make_team, sign_in
 from tests.loop.steps import agency_says
@@ -104,6 +106,76 @@ def test_nobody_takes_on_what_they_could_not_see(busy: StaffMember, joel: StaffM
     with pytest.raises(Invalid):
         handover.hand_over(busy, to, by=busy)
     assert handover.caseload(busy.id).anything
+
+
+@pytest.fixture
+def far(session: Db) -> StaffMember:  # noqa: ARG001  what it rolls back
+    return make_staff(team=make_team("Harbor Van"), name="Noor Aziz")
+
+
+def test_another_team_takes_it_all_on_and_nothing_is_lost(
+    session: Db, busy: StaffMember, joel: StaffMember, far: StaffMember, ana: Patient
+) -> None:
+    item = session.scalars(select(WorkItem).where(WorkItem.patient_id == ana.id)).one()
+    item.owner_id = item.taken_by_id = joel.id  # a colleague is on it
+    item.taken_at = clock.now()
+    loop.call_agency(session.scalars(select(Referral).where(Referral.patient_id == ana.id)).one(), why="silent-2")
+    session.scalars(select(Referral).where(Referral.patient_id == ana.id)).one().owner_id = joel.id
+    session.flush()
+    before = everything(session)
+    handover.hand_over(busy, far, by=make_staff(Role.ADMINISTRATOR))
+    session.expire_all()
+    assert everything(session) == before
+    assert handover.caseload(busy.id) == handover.caseload(joel.id) == Caseload(0, 0, 0, 0)
+    assert handover.caseload(far.id) == Caseload(patients=2, referrals=2, work=before["WorkItem"], conversations=1)
+    assert (
+        set(session.scalars(select(Patient.team_id))) == set(session.scalars(select(WorkItem.team_id))) == {far.team_id}
+    )
+    assert item.taken_by_id == far.id
+    assert handover.orphans() == Orphans(0, 0)
+
+
+def test_the_old_team_sees_no_more_of_them_and_the_new_one_all(
+    client: FlaskClient, busy: StaffMember, far: StaffMember, ana: Patient
+) -> None:
+    item = the_session.scalars(select(WorkItem).where(WorkItem.patient_id == ana.id)).one()
+    worklist.finish(item, "done", by=busy)
+    sign_in(client, busy)
+    assert "Ana" in client.get("/today/done").text
+    handover.hand_over(busy, far, by=make_staff(Role.ADMINISTRATOR))
+    the_session.flush()
+    assert "Ana" not in client.get("/today/done").text
+    assert client.get(f"/patients/{ana.id}").status_code == 404
+    sign_in(client, far)
+    assert client.get(f"/patients/{ana.id}").status_code == 200
+
+
+def test_what_was_done_for_a_colleagues_patient_stays_with_the_colleague(
+    session: Db, busy: StaffMember, joel: StaffMember, far: StaffMember
+) -> None:
+    eva = make_patient(joel, given_name="Eva")
+    referral = make_referral(make_need(eva))
+    referral.owner_id = busy.id
+    loop.call_instead(referral, eva, "silent")
+    session.flush()
+    handover.hand_over(busy, far, by=make_staff(Role.ADMINISTRATOR))
+    session.expire_all()
+    assert not handover.caseload(busy.id).anything
+    assert (referral.owner_id, eva.team_id) == (joel.id, joel.team_id)
+    assert session.scalars(select(WorkItem.owner_id).where(WorkItem.patient_id == eva.id)).all() == [joel.id]
+
+
+def test_an_administrator_finds_other_teams_on_the_page_and_a_lead_does_not(
+    client: FlaskClient, busy: StaffMember, far: StaffMember
+) -> None:
+    lead = make_staff(Role.LEAD, team=busy.team)
+    sign_in(client, lead)
+    assert "Noor Aziz" not in client.get(f"/people/{busy.id}/hand-over").text
+    assert client.post(f"/people/{busy.id}/hand-over", data={"to": far.id, "which": "all"}).status_code == 422
+    sign_in(client, make_staff(Role.ADMINISTRATOR))
+    assert "Noor Aziz · Harbor Van" in client.get(f"/people/{busy.id}/hand-over").text
+    assert client.post(f"/people/{busy.id}/hand-over", data={"to": far.id, "which": "all"}).status_code == 303
+    assert handover.caseload(far.id).patients == 2
 
 
 def test_nobody_leaves_with_something_in_their_hands(session: Db, busy: StaffMember, joel: StaffMember) -> None:

@@ -77,10 +77,16 @@ def test_the_patient_hears_of_a_step(ana: Patient, referral: Referral, step: tup
     assert waiting_for(ana) == [template]
 
 
-def test_a_waiting_list_is_told_and_work_under_way_is_not(ana: Patient, referral: Referral) -> None:
+def test_a_waiting_list_is_told_and_when_their_turn_has_come(ana: Patient, referral: Referral) -> None:
     agency_says(referral, Status.ACCEPTED)
     agency_says(referral, Status.ON_HOLD, "waitlist")
     assert waiting_for(ana) == ["referral-waiting"]
+    agency_says(referral, Status.IN_PROGRESS)
+    assert waiting_for(ana) == ["status-accepted"]
+
+
+def test_work_under_way_is_not_told(ana: Patient, referral: Referral) -> None:
+    agency_says(referral, Status.ACCEPTED)
     agency_says(referral, Status.IN_PROGRESS)
     assert waiting_for(ana) == []
 

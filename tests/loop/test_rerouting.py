@@ -254,6 +254,9 @@ def test_what_the_patient_says_on_the_phone_counts_as_well(  # noqa: PLR0913, PL
         assert "sent by mistake" not in page, "it was not sent"
         assert client.get(f"/referrals/{successor.id}/write-down/{said}").status_code == 200
         assert client.post(f"/referrals/{successor.id}/write-down/{said}").status_code == 303
+        page = client.get(f"/referrals/{successor.id}").text
+        assert ("Not sent after all" in page) is (said == "minds")
+        assert "sent by mistake" not in page.replace("It was sent by mistake", ""), "it was not"
     session.refresh(successor)
     assert successor.status is status
     assert open_work(successor.id) == ({Kind.OFFER_NEXT} if said == "minds" else set())

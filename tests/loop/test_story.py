@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
 from app.loop import operations as loop
-from app.loop import silence
+from app.loop import silence, words
 from app.patients.models import Patient
 from app.referrals.models import Referral
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from app.worklist import operations as worklist
+from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
 from tests.factories import (
     make_need,
@@ -77,3 +78,7 @@ def test_the_agency_reads_nothing_of_that(client: FlaskClient, session: Db) -> N
     assert "Text to Ana" not in page
     assert "Also asked" not in page
     assert maya.name not in page
+
+
+def test_there_are_words_for_every_kind_of_work() -> None:
+    assert set(words.WORK) == set(words.WORKED) == set(Kind)

@@ -17,14 +17,17 @@ from app.messaging.delivery import State
 from app.messaging.models import Message
 from app.patients import operations as patients
 from app.patients.models import Patient
+from app.referrals import appointments
 from app.referrals import operations as referrals
 from app.referrals.closing import Barrier, Closure, Says
 from app.referrals.lifecycle import Status
+from app.referrals.meetings import Plan
 from app.referrals.models import Referral
 from app.screening.models import Need
 from app.staff import operations as staff
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
+from app.worklist.kinds import Kind
 from tests.factories import (
     follow,
     make_need,
@@ -35,8 +38,9 @@ from tests.factories import (
     make_service_at_location,
     make_staff,
     sign_in,
+    text_of,
 )
-from tests.loop.steps import agency_says, phone_of, text_from
+from tests.loop.steps import agency_says, open_work, phone_of, text_from
 
 Db = scoped_session[Session]
 
@@ -47,17 +51,6 @@ TUESDAY = datetime(2026, 11, 24, 15, tzinfo=UTC)
 def referral(ana: Patient) -> Referral:
     organization = make_organization("Eastside Pantry", phone="+14105550142")
     return make_referral(make_need(ana), make_service_at_location(organization=organization), note="No oven.")
-
-
-@pytest.fixture
-def browser(client: FlaskClient, maya: StaffMember) -> FlaskClient:
-    sign_in(client, maya)
-    return client
-
-
-def words_of(page: str) -> str:
-    """What a page says, without its tags."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 # A patient
@@ -86,7 +79,7 @@ def test_the_page_is_about_the_patient_and_its_title_and_address_are_not(browser
 
 def test_how_to_reach_them_safely_stands_on_top(browser: FlaskClient, ana: Patient, maya: StaffMember) -> None:
     patients.set_safe_contact(ana, text_nothing=True, voicemail_ok=False, note="Ask for Rosa", by=maya)
-    head = words_of(browser.get(f"/patients/{ana.id}").text.split("</header>")[1])
+    head = text_of(browser.get(f"/patients/{ana.id}").text.split("</header>")[1])
     for said in ("Text nothing", "No voicemail", "Ask for Rosa"):
         assert said in head
 
@@ -95,7 +88,7 @@ def test_a_need_shows_the_life_of_its_referral_and_what_comes_next(
     browser: FlaskClient, ana: Patient, referral: Referral
 ) -> None:
     agency_says(referral, Status.ACCEPTED)
-    page = words_of(browser.get(f"/patients/{ana.id}").text)
+    page = text_of(browser.get(f"/patients/{ana.id}").text)
     assert "Accepted, they will call Ana by" in page
     assert "Sent to Eastside Pantry" in page
     assert "has not contacted Ana by" in page
@@ -115,7 +108,7 @@ def test_what_was_tried_before_is_kept_below_what_is_tried_now(
     agency_says(referral, Status.REJECTED, "closed")
     next_match = make_service_at_location(organization=make_organization("Bread for All"))
     make_referral(session.get_one(Need, referral.need_id), next_match)
-    page = words_of(browser.get(f"/patients/{ana.id}").text)
+    page = text_of(browser.get(f"/patients/{ana.id}").text)
     assert "Food Bread for All" in page
     assert "Tried before: one place" in page
 
@@ -125,7 +118,7 @@ def test_everything_that_happened_stands_in_one_line_newest_first(
 ) -> None:
     agency_says(referral, Status.ACCEPTED)
     text_from(phone_of(ana), "2")
-    page = words_of(browser.get(f"/patients/{ana.id}").text).split("Everything, newest first")[1]
+    page = text_of(browser.get(f"/patients/{ana.id}").text).split("Everything, newest first")[1]
     said = (
         "Ana says: not yet",
         "Text from Ana",
@@ -142,7 +135,7 @@ def test_everything_that_happened_stands_in_one_line_newest_first(
 
 
 def test_consent_at_a_glance(browser: FlaskClient, ana: Patient) -> None:
-    page = words_of(browser.get(f"/patients/{ana.id}").text)
+    page = text_of(browser.get(f"/patients/{ana.id}").text)
     assert re.search(r"Sharing Yes, since \w+day", page)
     assert re.search(r"Texting Yes, since \w+day", page)
 
@@ -169,7 +162,7 @@ def test_both_voices_stand_side_by_side(browser: FlaskClient, ana: Patient, refe
     agency_says(referral, Status.COMPLETED)
     text_from(phone_of(ana), "2")
     text_from(phone_of(ana), "1")
-    page = words_of(browser.get(f"/referrals/{referral.id}").text)
+    page = text_of(browser.get(f"/referrals/{referral.id}").text)
     assert "They say served, Ana says not yet" in page
     assert "Eastside Pantry says Served" in page
     assert "Ana says Not yet: nobody answered" in page
@@ -184,7 +177,7 @@ def test_what_happens_next_by_when_and_who_answers_for_it(
         )
         session.flush()
         sign_in(client, maya)
-        page = words_of(client.get(f"/referrals/{referral.id}").text)
+        page = text_of(client.get(f"/referrals/{referral.id}").text)
     assert "If nothing is heard by tomorrow, 10:00 AM, Eastside Pantry is reminded" in page
     assert "Maya Brooks answers for this." in page
 
@@ -201,7 +194,7 @@ def test_seeing_it_is_a_step_of_its_life(browser: FlaskClient, referral: Referra
     session.flush()
     referrals.mark_seen(referral, by=keller)
     session.expire_all()
-    page = words_of(browser.get(f"/referrals/{referral.id}").text)
+    page = text_of(browser.get(f"/referrals/{referral.id}").text)
     assert "Seen by Eastside Pantry" in page
     assert "Eastside Pantry says Seen, no answer yet" in page
 
@@ -210,7 +203,7 @@ def test_a_closed_loop_says_so(browser: FlaskClient, ana: Patient, referral: Ref
     agency_says(referral, Status.ACCEPTED)
     agency_says(referral, Status.COMPLETED)
     text_from(phone_of(ana), "1")
-    page = words_of(browser.get(f"/referrals/{referral.id}").text)
+    page = text_of(browser.get(f"/referrals/{referral.id}").text)
     assert "Closed: they say served, Ana got help" in page
     assert "Both sides agree: the loop is closed" in page
     assert "still to come" not in page
@@ -263,7 +256,10 @@ def test_a_referral_of_another_team_is_not_there(client: FlaskClient, referral: 
 
 MAY_BE_SAID = [
     ([], ["accepted", "rejected", "cancelled", "answer", "recall", "mistake"]),
-    ([Status.ACCEPTED], ["in-progress", "on-hold", "completed", "failed", "cancelled", "answer", "recall", "mistake"]),
+    (
+        [Status.ACCEPTED],
+        ["in-progress", "on-hold", "completed", "failed", "cancelled", "answer", "ride", "recall", "mistake"],
+    ),
     ([Status.ACCEPTED, Status.COMPLETED], ["answer", "mistake"]),
 ]
 
@@ -299,7 +295,7 @@ def test_the_form_takes_the_step(  # noqa: PLR0913, PLR0917  a row
     assert referral.status is status
     if "promised_by" in typed:
         assert referral.promised_by is not None
-        assert "Eastside Pantry told Maya Brooks" in words_of(page.text)
+        assert "Eastside Pantry told Maya Brooks" in text_of(page.text)
 
 
 def test_serving_is_written_down_with_what_came_of_it(browser: FlaskClient, referral: Referral, session: Db) -> None:
@@ -319,7 +315,23 @@ def test_what_the_patient_told_is_kept_in_their_voice(browser: FlaskClient, refe
     page = follow(browser, browser.post(f"/referrals/{referral.id}/write-down/answer", data=said))
     session.expire_all()
     assert (referral.patient_says, referral.barrier) == (Says.NOT_YET, Barrier.MISSING_PAPERS)
-    assert "told Maya Brooks" in words_of(page.text)
+    assert "told Maya Brooks" in text_of(page.text)
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_who_says_on_the_phone_that_they_need_a_ride_gets_one_looked_for(
+    browser: FlaskClient, referral: Referral, maya: StaffMember, session: Db, *, planned: bool
+) -> None:
+    agency_says(referral, Status.ACCEPTED)
+    if planned:
+        appointments.schedule(referral, Plan(clock.now() + timedelta(days=5)), by=None)
+    referrals.record_answer(referral, Says.NOT_YET, how="staff", barrier=Barrier.COULD_NOT_GET_THERE, by=maya)
+    assert f"/referrals/{referral.id}/write-down/ride" in browser.get("/today").text
+    page = follow(browser, browser.post(f"/referrals/{referral.id}/write-down/ride"))
+    session.expire_all()
+    assert open_work(referral.id) == {Kind.FIND_RIDE}
+    assert f"/needs/{referral.ride_need_id}/matches" in page.text
+    assert browser.get(f"/referrals/{referral.id}/write-down/ride").status_code == 404, "it is being looked for"
 
 
 def test_a_reason_that_is_missing_is_asked_for_and_what_was_typed_stays(
@@ -346,7 +358,7 @@ def test_a_conversation_says_what_arrived_and_what_was_understood(
     agency_says(referral, Status.ACCEPTED)
     for body in ("no entiendo", "2", "1"):
         text_from(phone_of(ana), body)
-    page = words_of(browser.get(f"/patients/{ana.id}/messages").text)
+    page = text_of(browser.get(f"/patients/{ana.id}/messages").text)
     assert "not delivered: the phone is off or out of reach" in page
     assert "waiting to be sent" in page
     assert "for a person to read" in page
@@ -442,3 +454,10 @@ def test_who_looks_at_a_patient_leaves_a_line_in_the_log(browser: FlaskClient, a
     browser.get(f"/patients/{ana.id}")
     browser.get(f"/patients/{ana.id}/messages")
     assert session.scalar(looked) == before + 2
+
+
+def test_a_need_that_was_not_met_says_why(browser: FlaskClient, ana: Patient, referral: Referral) -> None:
+    agency_says(referral, Status.ACCEPTED)
+    agency_says(referral, Status.COMPLETED)
+    referrals.record_answer(referral, Says.NOT_YET, how="staff", barrier=Barrier.MISSING_PAPERS)
+    assert "Not met: papers were missing" in text_of(browser.get(f"/patients/{ana.id}").text)

@@ -81,8 +81,8 @@ def test_an_administrator_sets_changes_and_removes_a_wait(client: FlaskClient, s
     page = client.get("/clocks").text
     assert "An agency that has not answered is reminded after one business day" in page
     form = {"step": "silent-4", "amount": "6", "organization": "eastside pantry"}
-    for amount in ("6", "7"):
-        assert client.post("/clocks", data={**form, "amount": amount}).status_code == 303
+    for change in ({}, {"amount": "7", "organization": "eastside"}):
+        assert client.post("/clocks", data=form | change).status_code == 303
     row = session.scalars(select(ClockOverride)).one()
     assert (row.step, row.amount, row.organization_id, row.need) == ("silent-4", 7, pantry.id, None)
     page = client.get("/clocks").text
@@ -102,12 +102,15 @@ def test_an_administrator_sets_changes_and_removes_a_wait(client: FlaskClient, s
         ({"step": "silent-4", "amount": "61", "need": "food"}, "At most 60"),
         ({"step": "silent-4", "amount": "-1", "need": "food"}, "Enter a whole number"),
         ({"step": "silent-4", "amount": "5"}, "Say for which agency or for which need."),
-        ({"step": "silent-4", "amount": "5", "organization": "Nobody"}, "exactly as the directory has it"),
+        ({"step": "silent-4", "amount": "5", "organization": "Nobody"}, "The directory has nobody of this name"),
+        ({"step": "silent-4", "amount": "5", "organization": "house"}, "Harbor House; Willow House"),
         ({"step": "", "amount": "5", "need": "food"}, "Choose one of the steps"),
         ({}, "Say for which agency"),
     ],
 )
 def test_what_is_refused_says_why(client: FlaskClient, session: Db, form: dict[str, str], says: str) -> None:
+    make_organization("Harbor House")
+    make_organization("Willow House")
     sign_in(client, make_staff(Role.ADMINISTRATOR))
     refused = client.post("/clocks", data=form)
     assert refused.status_code == 422

@@ -17,7 +17,7 @@ from app.messaging import delivery, operations, views
 from app.messaging.delivery import Act, State
 from app.messaging.models import Attempt, Message, Pause
 from app.staff.permissions import Role
-from tests.factories import make_staff, sign_in
+from tests.factories import make_staff, sign_in, text_of
 
 Db = scoped_session[Session]
 
@@ -34,7 +34,7 @@ def page(client: FlaskClient, app: Flask, session: Db, monkeypatch: pytest.Monke
 
 
 def read(page: FlaskClient) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page.get("/operations").text).split())
+    return text_of(page.get("/operations").text)
 
 
 def a_text(state: State, **said: object) -> Message:

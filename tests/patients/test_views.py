@@ -15,7 +15,7 @@ from app.patients.models import Consent, ConsentKind, Patient
 from app.staff.models import StaffMember
 from app.staff.operations import issue_token
 from app.staff.permissions import Role
-from tests.factories import follow, make_need, make_patient, make_referral, make_staff, sign_in
+from tests.factories import follow, make_need, make_patient, make_referral, make_staff, sign_in, text_of
 
 ANA = {
     "given_name": "Ana",
@@ -32,13 +32,6 @@ pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture
-def worker(client: FlaskClient) -> StaffMember:
-    staff = make_staff()
-    sign_in(client, staff)
-    return staff
-
-
-@pytest.fixture
 def lead(client: FlaskClient) -> StaffMember:
     staff = make_staff(Role.LEAD)
     sign_in(client, staff)
@@ -47,10 +40,6 @@ def lead(client: FlaskClient) -> StaffMember:
 
 def the_patient() -> Patient:
     return session.scalars(select(Patient)).one()
-
-
-def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 @pytest.mark.usefixtures("worker")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from icalendar import Calendar
 from sqlalchemy.orm import Session, scoped_session
 
-from app import clock
+from app import clock, i18n
 from app.directory.models import Organization
 from app.patients.models import Patient
 from app.referrals import appointments
@@ -140,6 +140,35 @@ def test_the_agency_sees_what_the_patient_says(client: FlaskClient, accepted: Re
     appointments.answer(appointment, Reply.CANNOT_COME)
     sign_in(client, pantry)
     assert "They say that they cannot come." in client.get(f"/inbox/{accepted.id}").text
+
+
+def test_both_sides_see_the_appointment_and_not_the_day_that_it_has_kept(
+    client: FlaskClient, accepted: Referral, maya: StaffMember, pantry: StaffMember
+) -> None:
+    promised = clock.now() + timedelta(days=1)
+    appointments.promise(accepted, promised.astimezone(HERE).date(), by=maya)
+    at = clock.now() + timedelta(days=5)
+    appointments.schedule(accepted, Plan(at), by=pantry)
+    on = i18n.day(at, HERE)
+
+    def said(moment: datetime) -> tuple[str, str, str]:
+        with clock.held_at(moment):
+            sign_in(client, pantry)
+            inbox, page = client.get("/inbox?tab=mine").text, client.get(f"/inbox/{accepted.id}").text
+            sign_in(client, maya)
+            return inbox, page, client.get(f"/referrals/{accepted.id}").text
+
+    for moment, agency, team in (
+        (promised + timedelta(days=2), f"Appointment on {on}", f"has an appointment on {on}"),
+        (at + timedelta(hours=1), f"Did they come on {on}?", f"had an appointment on {on}"),
+    ):
+        inbox, page, referral = said(moment)
+        assert agency in inbox
+        assert agency in page
+        assert team in referral
+        assert "Contact was due" not in inbox + page
+        assert "they were to call" not in referral
+        assert f"they will call by {i18n.day(promised, HERE)}" in referral, "what was promised stays in its history"
 
 
 def test_another_agency_finds_nothing(client: FlaskClient, accepted: Referral, maya: StaffMember) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.referrals.closing import Says, Voices, need_status
+from app.referrals.closing import Barrier, Says, Voices, need_status, unmet_because
 from app.referrals.lifecycle import Status
 from app.screening.models import NeedStatus
 
@@ -33,3 +33,13 @@ NEEDS: list[tuple[list[Voices], str]] = [
 @pytest.mark.parametrize(("referrals", "status"), NEEDS)
 def test_what_its_referrals_make_of_a_need(referrals: list[Voices], status: str) -> None:
     assert need_status(referrals) == NeedStatus(status)
+
+
+def test_why_a_need_is_unmet_is_what_the_patient_said_last() -> None:
+    full, papers = Barrier.THEY_WERE_FULL, Barrier.MISSING_PAPERS
+    done = Status.COMPLETED
+    assert unmet_because([]) is None
+    assert unmet_because([(done, NOT_YET, None)]) is None
+    assert unmet_because([(Status.REJECTED, NOT_YET, full), (done, NOT_YET, papers)]) is papers
+    assert unmet_because([(done, NOT_YET, full), (done, NOT_YET, papers)]) is full
+    assert unmet_because([(done, GOT, full)]) is None

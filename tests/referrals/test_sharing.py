@@ -29,7 +29,6 @@ from app.staff.permissions import Role
 from tests.factories import (
     make_need,
     make_organization,
-    make_patient,
     make_referral,
     make_service_at_location,
     make_staff,
@@ -39,16 +38,6 @@ from tests.factories import (
 Db = scoped_session[Session]
 
 pytestmark = pytest.mark.usefixtures("session")
-
-
-@pytest.fixture
-def maya() -> StaffMember:
-    return make_staff()
-
-
-@pytest.fixture
-def ana(maya: StaffMember) -> Patient:
-    return make_patient(maya)
 
 
 @pytest.fixture

@@ -1,67 +1,25 @@
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
-from app.directory.models import Organization, ServiceAtLocation
 from app.matching import queries as matching
-from app.patients.models import Patient
 from app.referrals.lifecycle import Status
 from app.referrals.models import NoneWanted, Referral
-from app.screening.models import Need
-from app.staff.models import StaffMember
-from app.staff.permissions import Role
 from tests.factories import (
+    Loop,
     follow,
     make_need,
-    make_organization,
     make_patient,
     make_referral,
     make_screening,
-    make_service_at_location,
     make_staff,
     sign_in,
+    text_of,
 )
 
 Db = scoped_session[Session]
-
-
-class Loop(NamedTuple):
-    """Both sides of one referral that has not been sent yet."""
-
-    worker: StaffMember
-    agency: StaffMember
-    patient: Patient
-    need: Need
-    organization: Organization
-    place: ServiceAtLocation
-
-    @property
-    def matches(self) -> str:
-        return f"/needs/{self.need.id}/matches"
-
-    @property
-    def referrals(self) -> str:
-        return f"/needs/{self.need.id}/referrals"
-
-
-@pytest.fixture
-def loop(session: Db) -> Loop:  # noqa: ARG001  the rows below need its transaction
-    worker = make_staff()
-    organization = make_organization("Eastside Pantry")
-    agency = make_staff(Role.AGENCY, organization=organization)
-    patient = make_patient(worker)
-    place = make_service_at_location(organization=organization)
-    return Loop(worker, agency, patient, make_need(patient), organization, place)
-
-
-def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def sent(session: Db) -> Referral:

@@ -57,6 +57,24 @@ SAID = [
     (Status.FAILED, None, "no-show", Times(SENT), "needs_you", "Not served: “the person did not come”"),
     (Status.CANCELLED, None, "recalled-silence", Times(SENT), "ended", "Recalled: the agency did not answer"),
     (Status.ENTERED_IN_ERROR, None, None, Times(SENT), "ended", "Sent by mistake"),
+    (Status.ENTERED_IN_ERROR, None, None, Times(), "ended", "Never sent"),
+    # An appointment says more than a day to be called by.
+    (
+        Status.ACCEPTED,
+        None,
+        None,
+        Times(SENT, promised_by=MONDAY, appointment=NOW + timedelta(days=2)),
+        "well",
+        "Ana has an appointment on Thursday, Nov 26",
+    ),
+    (
+        Status.IN_PROGRESS,
+        None,
+        None,
+        Times(SENT, appointment=NOW - timedelta(hours=1)),
+        "waiting",
+        "Ana had an appointment on Tuesday, Nov 24",
+    ),
     # Both have.
     (Status.COMPLETED, Says.GOT_HELP, None, Times(SENT), "well", "Closed: they say served, Ana got help"),
     (Status.COMPLETED, Says.NOT_YET, None, Times(SENT), "needs_you", "They say served, Ana says not yet"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -31,16 +30,12 @@ from tests.factories import (
     make_service_at_location,
     make_staff,
     sign_in,
+    text_of,
 )
 
 Db = scoped_session[Session]
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 NOON = datetime(2026, 3, 10, 16, tzinfo=UTC)
-
-
-@pytest.fixture
-def maya(session: Db) -> StaffMember:  # noqa: ARG001
-    return make_staff()
 
 
 @pytest.fixture
@@ -128,7 +123,7 @@ def test_the_page_shows_both_denominators_and_hides_small_counts(
     sign_in(client, rosa)
 
     page = client.get("/numbers/ours?first=2026-03-01&last=2026-03-31").get_data(as_text=True)
-    said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    said = text_of(page)
 
     assert "Eastside Pantry" in said
     assert "7 of 15" in said  # over all that was sent

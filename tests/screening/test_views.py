@@ -17,13 +17,6 @@ pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture
-def worker(client: FlaskClient) -> StaffMember:
-    staff = make_staff()
-    sign_in(client, staff)
-    return staff
-
-
-@pytest.fixture
 def ana(worker: StaffMember) -> Patient:
     return make_patient(worker)
 

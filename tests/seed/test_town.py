@@ -15,6 +15,7 @@ import yaml
 from app.needs.vocabulary import NEEDS, Term, needs_for_terms
 from app.screening import instruments
 from app.screening.scoring import score, validate
+from app.staff import demo
 
 SEED = Path(__file__).parents[2] / "seed"
 Row = dict[str, str]
@@ -202,7 +203,7 @@ def when(step: dict[str, Any]) -> tuple[int, str]:
 def test_the_staff_and_the_patients_are_whole() -> None:
     town = people()
     names = {row["name"] for row in table("organizations")}
-    assert {"worker@demo.test", "agency@demo.test", "admin@demo.test"} <= {member["email"] for member in town["staff"]}
+    assert {account.email for account in demo.accounts()} <= {member["email"] for member in town["staff"]}
     for member in town["staff"]:
         assert (member["role"] == "agency") == ("organization" in member)
         assert member.get("organization", "Eastside Pantry") in names

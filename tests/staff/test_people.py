@@ -8,19 +8,11 @@ from sqlalchemy.orm import Session, scoped_session
 
 from app.staff import operations, queries
 from app.staff.models import StaffMember
-from app.staff.permissions import Role
 from tests.factories import follow, make_organization, make_staff, make_team, sign_in
 
 Db = scoped_session[Session]
 
 NEW = {"name": "Thu Pham", "email": "thu@example.test", "password": "lantern by the sea"}
-
-
-@pytest.fixture
-def grace(session: Db, client: FlaskClient) -> StaffMember:  # noqa: ARG001  rows need a transaction
-    administrator = make_staff(Role.ADMINISTRATOR, name="Grace Lin")
-    sign_in(client, administrator)
-    return administrator
 
 
 @pytest.mark.usefixtures("grace")
