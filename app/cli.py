@@ -23,7 +23,12 @@ def init_app(app: Flask) -> None:
 @click.command("serve")
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True, help="Where to listen. [env: HOST]")
 @click.option(
-    "--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(0, 65535), help="[env: PORT]"
+    "--port",
+    envvar="PORT",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 is any free one. [env: PORT]",
 )
 def serve_command(host: str, port: int) -> None:
     """Start the web server, the worker and, without DATABASE_URL, PostgreSQL; Ctrl-C stops them."""
@@ -42,6 +47,7 @@ def serve_command(host: str, port: int) -> None:
         embedded=None if os.environ.get("DATABASE_URL") else of_this_process(config.database_folder(os.environ)),
         host=host,
         port=port,
+        web_processes=config.settings().web_processes,
         steps=[
             serve.Step("Bringing the database up to date", _migrate),
             *([serve.Step("Filling the town of Millbrook", _fill)] if config.settings().demo else []),

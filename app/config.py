@@ -131,6 +131,7 @@ class Settings:
     """Who may read the directory at /hsds/v3: anybody, or programs with a token of somebody who is signed up here."""
     map_tiles: MapTiles | None
     """Where pictures of maps come from; None shows lists only."""
+    web_processes: int
     instance: Path
 
     @property
@@ -229,6 +230,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         geocoder_timeout=_seconds(environ, "GEOCODER_TIMEOUT", 3.0),
         hsds_api=_hsds_api(environ.get("HSDS_API", "open")),
         map_tiles=_map_tiles(environ),
+        web_processes=_between(environ, "WEB_CONCURRENCY", 2, 1, 64),
         instance=folder,
     )
     if gateway == "twilio":

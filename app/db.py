@@ -21,6 +21,7 @@ from sqlalchemy import (
     Enum,
     FromClause,
     MetaData,
+    Select,
     Table,
     Text,
     Update,
@@ -168,6 +169,11 @@ def write_aside(statement: Update) -> None:
     """Run a statement in a transaction of its own, whatever becomes of the session's."""
     with db.engine.engine.begin() as connection:
         connection.execute(statement)
+
+
+def counted(rows: Select[Any], most: int) -> int:
+    """How many rows there are, counted to `most` and no further."""
+    return session.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0
 
 
 def changed(statement: Update) -> bool:

@@ -32,7 +32,6 @@ from app.config import libpq_url
 from app.embedded import Embedded, EmbeddedError
 
 OLDEST_POSTGRESQL = 14
-WEB_PROCESSES = 2
 WEB_THREADS = 8
 
 LOOKS_EVERY = 0.2
@@ -84,6 +83,7 @@ class Plan:
     embedded: Embedded | None
     host: str
     port: int
+    web_processes: int
     steps: Sequence[Step]
     sign_ins: Sequence[SignIn] = ()
     password: str = ""
@@ -154,7 +154,7 @@ class _Supervisor:
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_stop_signal)
-        self.parts = [_web(self.plan.app, self.listener), _worker(self.plan.work)]
+        self.parts = [_web(self.plan, self.listener), _worker(self.plan.work)]
         try:
             for part in self.parts:
                 part.start()
@@ -309,15 +309,15 @@ def _answers(host: str, port: int) -> bool:
 class _Gunicorn(BaseApplication):
     """gunicorn on an application that is already there, and a socket that already listens."""
 
-    def __init__(self, app: Flask, listener: socket.socket) -> None:
-        self._app = app
+    def __init__(self, plan: Plan, listener: socket.socket) -> None:
+        self._plan = plan
         self._listener = listener
         super().__init__()
 
     def load_config(self) -> None:
         settings = {
             "bind": f"fd://{self._listener.fileno()}",
-            "workers": int(os.environ.get("WEB_CONCURRENCY", WEB_PROCESSES)),
+            "workers": self._plan.web_processes,
             "worker_class": "gthread",
             "threads": WEB_THREADS,
             "graceful_timeout": 10,
@@ -329,15 +329,15 @@ class _Gunicorn(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return self._app
+        return self._plan.app
 
 
-def _web(app: Flask, listener: socket.socket) -> _Part:
+def _web(plan: Plan, listener: socket.socket) -> _Part:
     return _Part(
         name="web server",
         begin=lambda: fork(
             "gunicorn wsgi:app",
-            lambda: _Gunicorn(app, listener).run(),
+            lambda: _Gunicorn(plan, listener).run(),
             keep=[listener.fileno()],
             ending=Ending(orphaned=signal.SIGQUIT),  # to gunicorn: at once, the port is wanted
         ),

@@ -2,22 +2,29 @@
 
 A session ends while somebody writes, another person signs in on the same phone, the other side is faster. What was
 typed stands in that one request and nowhere else. It travels on in the page that answers; nothing of it is kept here.
+
+Phones are shared, so every form says whose it is: nobody else who signs in afterwards, or goes back to it, sees it.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import render_template, request
+from flask import g, render_template, request
 
 from app import forms
+from app.sealed import seal
 
 _PREFIX = "unsent."
-_TO, _FROM = f"{_PREFIX}to", f"{_PREFIX}from"
+_TO, _FROM, _WHOSE = f"{_PREFIX}to", f"{_PREFIX}from", f"{_PREFIX}whose"
+_BY = f"{_PREFIX}by"
+"""The mark of whoever this form was shown to; `_WHOSE` is that of the form that is carried in it."""
 _FIELD = f"{_PREFIX}field."
-_NEVER_SENT_BACK = frozenset({"csrf_token", "password", "old", "new"})
-"""The names that passwords and our own token have in forms."""
+_TOKEN = "csrf_token"  # noqa: S105  the name of a field
+_SECRET = frozenset({"password", "old", "new"})
+"""The names that passwords have in forms."""
 
 Fields = Sequence[tuple[str, str]]
 
@@ -30,6 +37,8 @@ class Unsent:
     """Its address, a path of ours."""
     back: str
     """The page that it stood on."""
+    by: str
+    """The mark of whoever it was shown to; empty where nobody is known, such as behind an agency's link."""
     fields: Fields
 
     @property
@@ -43,25 +52,39 @@ class Unsent:
         return [(name, value) for name, value in self.fields if not _is_written(value)]
 
     @property
+    def origin(self) -> Fields:
+        """What it keeps however often it is sent again."""
+        return [(_FROM, self.back)]
+
+    @property
     def carried(self) -> Fields:
         """All of it under names that stand in nobody's way in another form, such as the one for signing in."""
-        return [(_TO, self.to), (_FROM, self.back), *((f"{_FIELD}{name}", value) for name, value in self.fields)]
+        named = [(_TO, self.to), (_FROM, self.back), (_WHOSE, self.by)]
+        return [*named, *((f"{_FIELD}{name}", value) for name, value in self.fields)]
+
+
+def mark(staff_id: uuid.UUID | None) -> str:
+    """What a form bears that was shown to this person, and nobody can make up; empty for somebody without account."""
+    return seal(staff_id, "unsent") if staff_id else ""
 
 
 def refused() -> Unsent | None:
     """The form that is being sent now; None when nothing is in it, or when no page of ours has sent it.
 
-    Another site could have somebody send a form of its making with a single tap.
+    Another site could have somebody send a form of its making with a single tap. None as well when somebody else is
+    signed in now than it was shown to, and when a password or a file is in it: without that it cannot be sent again.
     """
-    back = page_before()
-    if request.method != "POST" or back is None:
+    back, by = page_before(), request.form.get(_BY, "")
+    if request.method != "POST" or back is None or request.files or _SECRET & request.form.keys():
+        return None
+    if g.get("staff") and by != mark(g.staff.id):
         return None
     fields = [
         (name, value)
         for name, value in request.form.items(multi=True)
-        if name not in _NEVER_SENT_BACK and not name.startswith(_PREFIX)
+        if name != _TOKEN and not name.startswith(_PREFIX)
     ]
-    return Unsent(request.full_path.rstrip("?"), back, fields) if fields else None
+    return Unsent(request.full_path.rstrip("?"), back, by, fields) if fields else None
 
 
 def carried() -> Unsent | None:
@@ -70,7 +93,8 @@ def carried() -> Unsent | None:
     if to is None or back is None or page_before() is None:
         return None
     fields = request.form.items(multi=True)
-    return Unsent(to, back, [(name.removeprefix(_FIELD), value) for name, value in fields if name.startswith(_FIELD)])
+    found = [(name.removeprefix(_FIELD), value) for name, value in fields if name.startswith(_FIELD)]
+    return Unsent(to, back, request.form.get(_WHOSE, ""), found)
 
 
 def page(form: Unsent, sentence: str) -> str:
@@ -79,11 +103,12 @@ def page(form: Unsent, sentence: str) -> str:
 
 
 def page_before() -> str | None:
-    """The page of ours that the form stood on, as a path."""
+    """The page of ours that the form stood on first, as a path."""
     referrer = request.referrer or ""
     if not referrer.startswith(request.host_url):
         return None
-    return forms.our_page(f"/{referrer.removeprefix(request.host_url)}")
+    # What is sent once more stands on a page that has no address of its own.
+    return forms.our_page(request.form.get(_FROM) or f"/{referrer.removeprefix(request.host_url)}")
 
 
 def _is_written(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -31,6 +32,7 @@ UNUSUAL = {
     "app.directory.placing": "asks a geocoder where agencies are",
     "app.directory.verification": "asks agencies whether what is listed still holds, and takes their answers",
     "app.directory.upkeep_pages": "the pages on which the directory is kept true, beside those for looking things up",
+    "app.directory.searching": "finds services for people, beside what else is asked of the directory",
     "app.directory.standins": "gives services without a location one, as operations do, for the reactions",
     "app.directory.entries": "keeps what searches read, as operations do, for the reactions",
     "app.geography.geocoders": "sets up geopy's geocoders from the settings",
@@ -93,6 +95,11 @@ def test_every_exception_is_still_there() -> None:
 
 def test_every_pure_rule_is_still_there() -> None:
     assert pure_modules() <= {name_of(file) for file in FEATURE_FILES}
+
+
+def test_the_readme_draws_every_feature() -> None:
+    drawn = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n   cli")[2].partition("```")[0]
+    assert {folder.parent.name for folder in APP.glob("*/__init__.py")} <= set(re.findall(r"\w+", drawn))
 
 
 def test_features_have_no_folders_of_their_own() -> None:

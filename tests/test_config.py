@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,14 @@ def test_a_database_url_that_cannot_be_read_is_explained_and_not_repeated(url: s
     with pytest.raises(config.SettingsError, match="DATABASE_URL must look like") as refused:
         config.load({**USUAL, "DATABASE_URL": url})
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_readme_lists_every_setting_and_no_other() -> None:
+    source = "".join((config.ROOT / "app" / name).read_text(encoding="utf-8") for name in ("config.py", "cli.py"))
+    read = set(re.findall(r'(?:environ, |environ\.get\(|envvar=)"([A-Z_]+)"', source))
+    _, table = (config.ROOT / "README.md").read_text(encoding="utf-8").split("## Settings")
+    first_cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert read == set(re.findall("`([A-Z_]+)`", " ".join(first_cells)))
 
 
 def test_settings_show_no_password() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -20,7 +20,7 @@ from app.audit.models import AuditEntry
 from app.db import Base, session
 from app.directory.models import Organization, Service
 from app.errors import DomainError
-from app.loop import by_hand, handover
+from app.loop import by_hand, handover, rerouting
 from app.loop import operations as loop
 from app.messaging import operations as messaging
 from app.messaging.delivery import State
@@ -30,6 +30,7 @@ from app.patients.endings import Ending
 from app.patients.models import Patient, Pause
 from app.patients.pauses import Why
 from app.referrals import operations as referrals
+from app.referrals.closing import Closure, Says
 from app.referrals.lifecycle import Actor, Reason, Status
 from app.referrals.models import Referral
 from app.screening import operations as screening
@@ -226,6 +227,49 @@ def test_the_last_place_of_a_day_is_not_given_to_what_was_prepared_as_well(commi
 
     refused = together(committed, send, go_on)
     assert sorted(error is None for error in refused) == [False, True]
+
+
+@pytest.mark.parametrize("_again", range(6))
+def test_a_yes_at_the_moment_the_clock_sends_it_sends_it_once(committed: Flask, _again: int) -> None:
+    with moment(committed):
+        first = make_referral()
+        prepared = referrals.draft_instead(first, make_service_at_location().id)
+        assert prepared
+        prepared_id = prepared.id
+    done: list[str] = []
+
+    def agree() -> None:
+        rerouting.agree(session.get_one(Referral, prepared_id))
+        done.append("agreed")
+
+    def send() -> None:
+        with suppress(DomainError):
+            rerouting.send_prepared(referrals.lock(prepared_id))
+        done.append("sent")
+
+    together(committed, agree, send)
+    assert sorted(done) == ["agreed", "sent"], "nobody waited for the other for ever"
+    with moment(committed):
+        assert [step.new for step in session.get_one(Referral, prepared_id).transitions] == [Status.REQUESTED]
+        assert handover.orphans().without_clock == 0
+
+
+@pytest.mark.parametrize("_again", range(4))
+def test_no_longer_needed_at_the_moment_they_accept_ends_it(committed: Flask, _again: int) -> None:
+    with moment(committed):
+        referral_id = make_referral().id
+
+    def accept() -> None:
+        agencies.answer(referral_id, Status.ACCEPTED, name="Rosa Diaz", how="link")
+
+    def answer() -> None:
+        referrals.record_answer(session.get_one(Referral, referral_id), Says.NO_LONGER_NEEDED, how="text")
+
+    together(committed, accept, answer)
+    with moment(committed):
+        referral = session.get_one(Referral, referral_id)
+        assert (referral.status, referral.closure) == (Status.CANCELLED, Closure.NOT_SERVED)
+        assert session.get_one(Need, referral.need_id).status is NeedStatus.WITHDRAWN
 
 
 def test_accepting_and_declining_at_once_one_wins_and_the_other_is_told(committed: Flask) -> None:

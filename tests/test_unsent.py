@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from io import BytesIO
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -16,6 +18,7 @@ from app.referrals import notes, operations
 from app.referrals.lifecycle import Reason, Status
 from app.referrals.models import Note, Referral
 from app.staff.models import StaffMember
+from app.unsent import mark
 from tests.agencies.steps import asked, introduce
 from tests.factories import PASSWORD, make_referral, make_staff, sign_in
 
@@ -37,10 +40,20 @@ def referral(rosa: StaffMember) -> Referral:
 
 
 def fields(page: str) -> dict[str, str]:
-    """Every hidden field and every text of a page, by name."""
+    """Every hidden field and every text of a page, by name; of several the first counts, as it does when it is sent."""
     hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
     texts = re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page)
-    return {name: unescape(value) for name, value in [*hidden, *texts] if name != "csrf_token"}
+    return {name: unescape(value) for name, value in reversed([*hidden, *texts]) if name != "csrf_token"}
+
+
+def typed(page: str) -> dict[str, str]:
+    """What of it somebody has chosen or typed."""
+    return {name: value for name, value in fields(page).items() if not name.startswith("unsent.")}
+
+
+def shown_to(staff: StaffMember) -> dict[str, str]:
+    """What every form bears that this person was shown."""
+    return {"unsent.by": mark(staff.id)}
 
 
 def notes_of(session: Db) -> list[str]:
@@ -48,10 +61,10 @@ def notes_of(session: Db) -> list[str]:
 
 
 def test_who_was_signed_out_while_typing_signs_in_and_sends_it(
-    session: Db, client: FlaskClient, referral: Referral
+    session: Db, client: FlaskClient, rosa: StaffMember, referral: Referral
 ) -> None:
     there = f"/referrals/{referral.id}/notes"
-    refused = client.post(there, data=NOTE, headers=HERE)
+    refused = client.post(there, data=NOTE | shown_to(rosa), headers=HERE)
     assert refused.status_code == 401
     assert "What you typed is not lost" in refused.text
 
@@ -59,7 +72,7 @@ def test_who_was_signed_out_while_typing_signs_in_and_sends_it(
     wrong = client.post("/sign-in", data=fields(refused.text) | who, headers=HERE)
     assert wrong.status_code == 401
     back = client.post("/sign-in", data=fields(wrong.text) | who | {"password": PASSWORD}, headers=HERE)
-    assert (back.status_code, fields(back.text)) == (200, NOTE)
+    assert (back.status_code, typed(back.text)) == (200, NOTE)
     assert f'action="{there}"' in back.text
     assert 'href="/referrals/7"' in back.text
     assert PASSWORD not in back.text
@@ -69,20 +82,67 @@ def test_who_was_signed_out_while_typing_signs_in_and_sends_it(
     assert notes_of(session) == [NOTE["note"]]
 
 
-def test_a_page_that_another_person_has_signed_in_behind_gives_back_what_was_typed(
+def test_a_page_that_was_open_when_one_signed_in_anew_gives_back_what_was_typed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, client: FlaskClient, rosa: StaffMember, referral: Referral
 ) -> None:
     sign_in(client, rosa)
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)  # noqa: FBT003
-    stale = client.post(f"/referrals/{referral.id}/notes", data=NOTE, headers=HERE)
+    stale = client.post(f"/referrals/{referral.id}/notes", data=NOTE | shown_to(rosa), headers=HERE)
     assert stale.status_code == 422
-    assert fields(stale.text) == NOTE
+    assert typed(stale.text) == NOTE
+
+
+def test_what_one_person_typed_is_not_shown_to_another_who_signs_in_on_the_same_phone(
+    client: FlaskClient, rosa: StaffMember, referral: Referral
+) -> None:
+    refused = client.post(f"/referrals/{referral.id}/notes", data=NOTE | shown_to(rosa), headers=HERE)
+    sam = make_staff(email="sam@example.test")
+    who = {"email": sam.email, "password": PASSWORD}
+    there = client.post("/sign-in", data=fields(refused.text) | who, headers=HERE, follow_redirects=True)
+    assert NOTE["note"] not in there.text
+    assert "is not shown to you" in there.text
+
+
+def test_what_one_person_typed_is_not_shown_to_another_who_goes_back_to_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, client: FlaskClient, rosa: StaffMember, referral: Referral
+) -> None:
+    """A browser sends once more what it has sent before."""
+    sign_in(client, make_staff(email="sam@example.test"))
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)  # noqa: FBT003
+    for whose in (shown_to(rosa), {}, {"unsent.by": "made up"}):
+        again = client.post(f"/referrals/{referral.id}/notes", data=NOTE | whose, headers=HERE)
+        assert (again.status_code, NOTE["note"] in again.text) == (303, False)
+
+
+@pytest.mark.parametrize("secret", [{"password": "a password"}, {"old": "a password"}, {"file": (BytesIO(b"a"), "a")}])
+def test_what_cannot_be_sent_again_is_not_said_to_be_kept(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, client: FlaskClient, rosa: StaffMember, secret: dict[str, Any]
+) -> None:
+    sign_in(client, rosa)
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)  # noqa: FBT003
+    stale = client.post("/account/password", data=NOTE | secret | shown_to(rosa), headers=HERE)
+    assert (stale.status_code, stale.location) == (303, "/referrals/7")
+
+
+def test_what_is_refused_twice_still_leads_back_to_its_first_page(
+    client: FlaskClient, rosa: StaffMember, referral: Referral
+) -> None:
+    sign_in(client, rosa)
+    there = f"/referrals/{referral.id}/notes"
+    novel = {"note": "a word " * notes.LONGEST, "whom": "us"} | shown_to(rosa)
+    once = client.post(there, data=novel, headers=HERE)
+    assert 'name="unsent.from" value="/referrals/7"' in once.text
+    again = novel | {"unsent.from": "/referrals/7"}
+    twice = client.post(there, data=again, headers={"Referer": f"http://localhost{there}"})
+    assert 'href="/referrals/7"' in twice.text
+    assert f'href="{there}"' not in twice.text
 
 
 def test_words_that_come_too_late_are_given_back(client: FlaskClient, rosa: StaffMember, referral: Referral) -> None:
     sign_in(client, rosa)
     operations.move(referral, Status.CANCELLED, by=rosa, reason=Reason("recalled-by-sender"))
-    late = client.post(f"/referrals/{referral.id}/notes", data=NOTE | {"whom": "both"}, headers=HERE)
+    note = NOTE | {"whom": "both"} | shown_to(rosa)
+    late = client.post(f"/referrals/{referral.id}/notes", data=note, headers=HERE)
     assert late.status_code == 409
     assert "This request has ended" in late.text
     assert fields(late.text)["note"] == NOTE["note"]
@@ -93,7 +153,8 @@ def test_what_is_too_long_is_given_back_to_be_made_shorter(
 ) -> None:
     sign_in(client, rosa)
     novel = "a word " * notes.LONGEST
-    refused = client.post(f"/referrals/{referral.id}/notes", data={"note": novel, "whom": "us"}, headers=HERE)
+    note = {"note": novel, "whom": "us"} | shown_to(rosa)
+    refused = client.post(f"/referrals/{referral.id}/notes", data=note, headers=HERE)
     assert refused.status_code == 422
     assert fields(refused.text)["note"] == novel
 
@@ -125,7 +186,7 @@ def test_a_contact_whose_browser_has_forgotten_them_says_who_they_are_and_sends_
 
     who = {"name": "Rosa Diaz", "confirmed": "true", "then": "look"}
     back = client.post(f"{case.path}/introduction", data=fields(refused.text) | who, headers=here)
-    assert fields(back.text) == question
+    assert typed(back.text) == question
     assert client.post(f"{case.path}/questions", data=fields(back.text), headers=here).status_code == 303
     assert list(session.scalars(select(Question.text))) == [question["question"]]
 

@@ -257,9 +257,6 @@ def answer(  # noqa: PLR0913  a step is this many facts
 ) -> bool:
     """Take the step that a contact asks for; False when it stands there already, as after a double tap.
 
-    A contact says in one word what takes two steps: who puts somebody on the waiting list, or has served them, has
-    accepted them.
-
     :param how: link or text.
     :raises DomainError: somebody else has answered otherwise in the meantime, or it has ended.
     :raises Invalid: what the step needs is missing.
@@ -267,17 +264,7 @@ def answer(  # noqa: PLR0913  a step is this many facts
     referral = referrals.lock(referral_id)  # of two who answer at once the second sees what the first has said
     if referral.status is new and (reason is None or reason.code == referral.reason_code or new is Status.REJECTED):
         return False
-    if referral.status is Status.REQUESTED and new in {Status.ON_HOLD, Status.COMPLETED, Status.IN_PROGRESS}:
-        referrals.move(referral, Status.ACCEPTED, by=None, contact=name, promised_by=promised_by, on_to=new)
-    referrals.move(
-        referral,
-        new,
-        by=None,
-        contact=name,
-        reason=reason,
-        outcome=outcome,
-        promised_by=promised_by if new is Status.ACCEPTED else None,
-    )
+    referrals.say(referral, new, by=None, contact=name, reason=reason, outcome=outcome, promised_by=promised_by)
     audit.record("answered without an account", "referral", referral.id, by=None, how=how, new=new.value)
     return True
 

@@ -147,9 +147,12 @@ def _step(  # noqa: PLR0913  a step is this many facts
     outcome: Reason | None = None,
 ) -> str:
     """Take the step; what to answer, also when it cannot be taken any more."""
+    new = _STEPS[said]
+    if new is Status.ACCEPTED and referral.status in {Status.ON_HOLD, Status.IN_PROGRESS}:
+        new = Status.IN_PROGRESS  # their turn on the waiting list has come
     try:
         with session.begin_nested():
-            operations.answer(referral.id, _STEPS[said], name=contact.name, how="text", reason=reason, outcome=outcome)
+            operations.answer(referral.id, new, name=contact.name, how="text", reason=reason, outcome=outcome)
     except DomainError:
         session.expire(referral)
         return _(

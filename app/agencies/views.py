@@ -35,7 +35,7 @@ from app.i18n import gettext as _
 from app.patients.phones import spoken
 from app.referrals import answering, appointment_pages, appointments, intake, schemas, words
 from app.referrals import queries as referral_queries
-from app.referrals.lifecycle import Actor, Reason, Status, next_steps
+from app.referrals.lifecycle import Reason, Status, sayable
 from app.referrals.meetings import Became, Way
 from app.referrals.models import Appointment, Referral
 from app.referrals.queries import Row
@@ -233,7 +233,7 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
     row = queries.row_of(found.referral.id)
     status, patient = row.referral.status, row.patient
     asked = status is Status.REQUESTED
-    steps = [step for step in _steps(status) if step in words.SAY]
+    steps = [step for step in sayable(status) if step in words.SAY]
     saying = next((step for step in steps if step.value == values.get("status")), None)
     zone = directory.time_zone(row.referral.service_at_location_id)
     phone = "" if asked else patient.phone
@@ -268,12 +268,6 @@ def _request_page(found: Opened, token: str, name: str, values: Typed, errors: M
     )
 
 
-def _steps(status: Status) -> tuple[Status, ...]:
-    """What may be said now; to a request also what the lifecycle lets follow only after it was accepted."""
-    steps = next_steps(status, Actor.AGENCY)
-    return (*steps, Status.ON_HOLD, Status.COMPLETED) if status is Status.REQUESTED else steps
-
-
 def _where_it_stands(row: Row, zone: ZoneInfo) -> words.Standing:
     referral, now = row.referral, clock.now()
     return words.received(
@@ -295,7 +289,7 @@ def move(token: str) -> Response | Page:
     status = visitor.found.referral.status
     try:
         step = forms.load(schemas.TransitionIn(), schemas.step_of(request.form))
-        if step["status"] not in {*_steps(status), status}:
+        if step["status"] not in {*sayable(status), status}:
             return _refused(token, DomainError(_("This cannot be said any more. Here is how it stands now.")))
         evidence = {name: step[name] for name in ("reason", "outcome", "promised_by")}
         return _say(visitor, token, step["status"], **evidence)

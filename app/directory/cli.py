@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from flask.cli import AppGroup
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.commands import Commands
 from app.db import session
-from app.directory import importing, operations, queries
+from app.directory import importing, operations, searching
 from app.directory.importing import ImportReport, TableCount, Wishes
 from app.directory.packages import PackageError
 from app.directory.rows import Problem, harmless
 
-cli = AppGroup("directory", help="The directory of organizations and services.")
+cli = Commands("directory", help="The directory of organizations and services.")
 
 PROBLEMS_SHOWN = 12
 REPORT_COLUMNS = ("file", "line", "field", "reason", "row")
@@ -57,9 +57,9 @@ def import_(  # noqa: PLR0913  one argument for each option
 ) -> None:
     """Take in PATH, a folder, a zip or a file.
 
-    It may hold HSDS tables of any version, HSDS 3 as JSON, an Ohana directory, or a flat table such as iCarol exports.
-    Good rows go in, bad ones are reported. Taking in the same package again changes nothing. What the package lists no
-    longer is marked as withdrawn, and never deleted.
+    It may hold HSDS tables of any version, HSDS 3 or Open Referral UK as JSON, an Ohana directory, or a flat table such
+    as iCarol exports. Good rows go in, bad ones are reported. Taking in the same package again changes nothing. What
+    the package lists no longer is marked as withdrawn, and never deleted.
     """
     console = Console()
     wishes = Wishes(mapping, accept_withdrawals)
@@ -78,7 +78,7 @@ def map_needs() -> None:
     session.commit()
     for _services in operations.settle():
         session.commit()
-    for need, services in queries.services_by_need().items():
+    for need, services in searching.services_by_need().items():
         click.echo(f"{services:>6,} {need}")
 
 

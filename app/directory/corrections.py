@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import time
 from typing import cast
 
-from sqlalchemy import ColumnElement, Float, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Float, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock
 from app.db import among, session
-from app.directory.codes import Frequency, ServiceStatus
+from app.directory.codes import CapacityStatus, Frequency, ServiceStatus
 from app.directory.languages import Spoken
 from app.directory.models import (
     LOCAL,
@@ -79,6 +79,7 @@ class Correction:
     documents: Sequence[str] | None = None
     hours: Sequence[Hours] | None = None
     languages: Sequence[Spoken] | None = None
+    """The code is empty of one that nobody here knows."""
     areas: Mapping[str, Area] | None = None
     """What each was called. None at all: it does not matter where somebody lives."""
 
@@ -89,14 +90,17 @@ _LISTS: tuple[_Kind, ...] = (Phone, RequiredDocument, Schedule, Language, Servic
 """Of which an agency says all anew or nothing."""
 
 
-def service_of(service_id: uuid.UUID, organization_id: uuid.UUID | None) -> Service:
+def service_of(service_id: uuid.UUID, organization_id: uuid.UUID | None, *, locked: bool = False) -> Service:
     """A listed service of this agency; of any, when None.
 
+    :param locked: for whoever changes it, so that nobody else does meanwhile; an import locks a service first as well.
     :raises NotFound: it is not theirs, or not listed.
     """
     query = select(Service).where(Service.id == service_id, Service.withdrawn_at.is_(None))
     if organization_id:
         query = query.where(Service.organization_id == organization_id)
+    if locked:
+        query = query.with_for_update().execution_options(populate_existing=True)
     service = session.scalar(query)
     if service is None:
         raise NotFound(_("There is no such service."))
@@ -115,7 +119,12 @@ def correct(service: Service, correction: Correction, *, by: str) -> None:
             _remember(service, field, value, before, by)
             _say(service, field, value)
     if correction.phones is not None:
-        numbers = (Phone(service_id=service.id, number=one.words, e164=one.e164) for one in correction.phones)
+        listed = _as_listed(service, Phone, "number")
+        numbers = [
+            row
+            for one in correction.phones
+            for row in listed.get(one.words, [])[:1] or [Phone(service_id=service.id, number=one.words, e164=one.e164)]
+        ]
         _replace(service, Phone, numbers, by)
     if correction.documents is not None:
         named = (RequiredDocument(service_id=service.id, document=document) for document in correction.documents)
@@ -133,13 +142,16 @@ def correct(service: Service, correction: Correction, *, by: str) -> None:
         )
         _replace(service, Schedule, weekly, by)
     if correction.languages is not None:
-        spoken = (Language(service_id=service.id, code=one.code, name=one.name) for one in correction.languages)
+        spoken = (Language(service_id=service.id, code=one.code or None, name=one.name) for one in correction.languages)
         _replace(service, Language, spoken, by)
     if correction.areas is not None:
-        served = (
-            ServiceArea(service_id=service.id, name=name, postal_codes=sorted(area.postal_codes))
+        listed = _as_listed(service, ServiceArea, "name")
+        served = [
+            row
             for name, area in correction.areas.items()
-        )
+            for row in listed.get(name)
+            or [ServiceArea(service_id=service.id, name=name, postal_codes=sorted(area.postal_codes))]
+        ]
         _replace(service, ServiceArea, served, by)
     confirm([service.id], by=by)
 
@@ -191,6 +203,7 @@ def take_theirs(edit: LocalEdit, service: Service, *, by: str) -> None:
         service.status = ServiceStatus(offered or ServiceStatus.ACTIVE)
     elif field in FIELDS:
         _say(service, field, offered or "")
+        _take_other_age(service, field)
     else:
         kind = next(kind for kind in _LISTS if kind.__tablename__ == field)
         _withdraw(kind, service, kind.source == LOCAL)
@@ -201,32 +214,59 @@ def take_theirs(edit: LocalEdit, service: Service, *, by: str) -> None:
     publish(ServicesChanged((service.id,)))
 
 
+_AGES = frozenset({"minimum_age", "maximum_age"})
+
+
+def _take_other_age(service: Service, taken: str) -> None:
+    """Where only one of two ages cannot be taken, both are: what the source says of both goes together."""
+    youngest, oldest = service.minimum_age, service.maximum_age
+    if youngest is None or oldest is None or youngest <= oldest:
+        return
+    with session.no_autoflush:  # the database takes no age above the other
+        others = select(LocalEdit).where(LocalEdit.service_id == service.id, LocalEdit.field.in_(_AGES - {taken}))
+        for edit in session.scalars(others).all():
+            session.execute(delete(LocalEdit).where(LocalEdit.id == edit.id))
+            _say(service, edit.field, (edit.upstream if edit.offered is None else edit.offered) or "")
+
+
 def take_what_is_missing(kept: Service, gone: Service, *, by: str, mark: str) -> list[str]:
     """Have `kept` say what only `gone` says; fields as `LocalEdit` names them.
 
-    Neither ages nor areas: who says nothing of them helps everybody.
+    Neither ages nor areas: who says nothing of them helps everybody. Nor what its agency has corrected to nothing.
 
     :param mark: what the copied rows are known by; see `give_back`.
     """
     taken = []
+    decided = set(session.scalars(select(LocalEdit.field).where(LocalEdit.service_id == kept.id))) | _LIMITS
     for field in FIELDS:
-        if field not in _LIMITS and not said(kept, field) and (value := said(gone, field)):
+        if field not in decided and not said(kept, field) and (value := said(gone, field)):
             _remember(kept, field, value, "", by)
             _say(kept, field, value)
             taken.append(field)
     for kind in _LISTS:
-        if kind.__tablename__ in _LIMITS or _listed(kind, _said_of(kind, kept)):
+        if kind.__tablename__ in decided or _listed(kind, _said_of(kind, kept)):
             continue
         if rows := _listed(kind, _belongs(kind, gone)):
             _replace(kept, kind, (_copy(row, kept, mark) for row in rows), by)
             taken.append(kind.__tablename__)
+    for told, columns in _ROOM.items():
+        if getattr(kept, told) is None and getattr(gone, told) is not None:
+            for column in columns:
+                setattr(kept, column, getattr(gone, column))
+            taken.append(told)
     return taken
 
 
 def give_back(kept: Service, gone: Service, taken: Collection[str], *, mark: str) -> None:
     """Undo `take_what_is_missing`, as far as nobody has said anything else since."""
     edits = {edit.field: edit for edit in session.scalars(select(LocalEdit).where(LocalEdit.service_id == kept.id))}
+    for told, columns in _ROOM.items():
+        if told in taken and getattr(kept, told) == getattr(gone, told):
+            for column in columns:
+                setattr(kept, column, CapacityStatus.UNKNOWN if column == "capacity_status" else None)
     for field in taken:
+        if field in _ROOM:
+            continue
         kind = next((kind for kind in _LISTS if kind.__tablename__ == field), None)
         still = _listed(kind, kind.source_id == mark) if kind else said(kept, field) == said(gone, field)
         if not still:
@@ -242,7 +282,13 @@ def give_back(kept: Service, gone: Service, taken: Collection[str], *, mark: str
     session.flush()
 
 
-_LIMITS = frozenset({"minimum_age", "maximum_age", ServiceArea.__tablename__})
+_ROOM: Mapping[str, tuple[str, ...]] = {
+    "capacity_at": ("capacity_status", "capacity_until", "capacity_source", "capacity_at"),
+    "intake_daily_limit": ("intake_daily_limit",),
+}
+"""What is said of room, by the column that tells whether anything is."""
+
+_LIMITS = _AGES | {ServiceArea.__tablename__}
 
 
 def _listed(kind: _Kind, which: ColumnElement[bool]) -> Sequence[_Row]:
@@ -250,8 +296,16 @@ def _listed(kind: _Kind, which: ColumnElement[bool]) -> Sequence[_Row]:
     return cast("Sequence[_Row]", listed.all())
 
 
-def _copy(row: _Row, service: Service, mark: str) -> _Row:
-    """What a row says, said of another service; nothing of where it came from."""
+def _as_listed(service: Service, kind: _Kind, called: str) -> dict[str, list[_Row]]:
+    """Copies of what is listed now by what it is called: of a phone its extension stays, of an area its outline."""
+    found: dict[str, list[_Row]] = {}
+    for row in _listed(kind, _said_of(kind, service)):
+        found.setdefault(getattr(row, called), []).append(_copy(row, service))
+    return found
+
+
+def _copy(row: _Row, service: Service, mark: str | None = None) -> _Row:
+    """What a row says, said of this service as a whole; nothing of where it came from."""
     says = (column.key for column in row.__table__.c if column.key not in _ORIGIN and not column.foreign_keys)
     return type(row)(service_id=service.id, source_id=mark, **{name: getattr(row, name) for name in says})
 
@@ -276,7 +330,10 @@ def _remember(service: Service, field: str, value: str | None, before: str | Non
 def _replace(service: Service, kind: _Kind, rows: Iterable[_Row], by: str) -> None:
     _remember(service, kind.__tablename__, None, None, by)
     _withdraw(kind, service, kind.withdrawn_at.is_(None))
-    session.add_all(rows)
+    ordered = list(rows)
+    for row, id_ in zip(ordered, sorted(uuid.uuid4() for _row in ordered), strict=True):
+        row.id = id_  # in the order in which they are read
+        session.add(row)
 
 
 def _withdraw(kind: _Kind, service: Service, which: ColumnElement[bool]) -> None:

@@ -7,6 +7,7 @@ tables. Objects are read one at a time; a file of any length takes the memory of
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ _SAID_IN_WORDS = {
     "schedules": "description",
 }
 """Lists of objects for which some write texts, and the field that such a text is."""
+_ORDER = {table.name: place for place, table in enumerate(TABLES)}
+"""In which tables are written, so that what a row speaks of is there before it."""
 _LINKS = {table.name: frozenset(link.name for link in table.links) for table in TABLES}
 _COLUMNS = {table.name: frozenset(column.name for column in table.columns) for table in TABLES}
 _CHUNK = 256 * 1024
@@ -110,9 +113,8 @@ def rows(package: Package) -> Iterator[HsdsRow | Problem]:
 
 def _names(package: Package) -> list[str]:
     """The JSON files; those first that others speak of."""
-    order = {name: place for place, name in enumerate(_TABLE_OF[name] for name in _TABLE_OF)}
     found = [name for name, member in package.members.items() if member.kind in DOCUMENTS]
-    return sorted(found, key=lambda name: (order.get(_table_named(name) or "", len(order)), name))
+    return sorted(found, key=lambda name: (_ORDER.get(_table_named(name) or "", len(_ORDER)), name))
 
 
 def _table_named(name: str) -> str | None:
@@ -323,8 +325,7 @@ def _unwrapped(table: str | None, value: dict[str, Any]) -> Iterator[tuple[str |
     lists = [(name, inside) for name, inside in lists if name in _PAGES or name in _TABLE_OF]
     if not lists:
         yield table, value
-    order = [name.name for name in TABLES]
-    lists.sort(key=lambda pair: order.index(_TABLE_OF[pair[0]]) if pair[0] in _TABLE_OF else -1)
+    lists.sort(key=lambda pair: _ORDER[_TABLE_OF[pair[0]]] if pair[0] in _TABLE_OF else -1)
     for name, inside in lists:
         for one in inside:
             yield _TABLE_OF.get(name, table or ""), one if isinstance(one, dict) else "is no object"
@@ -377,11 +378,14 @@ class _Reading:
         for name, number, one in _inside(nested) if stand.depth else ():
             child = _TABLE_OF[name]
             place = f"{id_ or stand.place}:{name}:{number}"
+            stands_elsewhere = one.keys() == {"id"}
             if isinstance(nested[name], list):
                 given = _said_of(table, id_, child)
-                after.extend(self._rows(child, one, _Stand(place, given, name, stand.depth - 1)))
+                if not stands_elsewhere:
+                    after.extend(self._rows(child, one, _Stand(place, given, name, stand.depth - 1)))
             else:
-                before.extend(self._rows(child, one, _Stand(place, {"id": place}, name, stand.depth - 1)))
+                if not stands_elsewhere:
+                    before.extend(self._rows(child, one, _Stand(place, {"id": place}, name, stand.depth - 1)))
                 link = _link(table, name, child)
                 cells[link] = cells.get(link) or _text("id", one.get("id")) or place
         if nested and not stand.depth:
@@ -392,19 +396,20 @@ class _Reading:
         yield from hsds.converted(stand.under, table, Row(self.file, self.entry, cells), self.known)
         yield from after
         if table == "service":
-            yield from self._offers(id_, named.get("locations"))
+            yield from self._offers(id_, [named.get(name) for name in ("locations", "location_ids", "location_id")])
 
     def _misplaced(self, table: str, plain: Mapping[str, Any], cells: Mapping[str, str]) -> Iterator[Problem]:
         for name, inside in plain.items():
             if isinstance(inside, dict) and name in _COLUMNS[table] and name not in cells:
                 yield Problem(self.file, self.entry, name, "is an object and no text; it was left out", kept=True)
 
-    def _offers(self, service: str, locations: object) -> Iterator[HsdsRow]:
-        """Where a service is given, when its locations stand in it without anything between."""
-        for location in locations if isinstance(locations, list) else ():
-            if isinstance(location, dict) and (id_ := _text("id", location.get("id"))):
-                cells = {"id": f"{service}:at:{id_}", "service_id": service, "location_id": id_}
-                yield "service_at_location", Row(self.file, self.entry, cells)
+    def _offers(self, service: str, said: list[object]) -> Iterator[HsdsRow]:
+        """Where a service is given, when its locations, or their ids, stand in it without anything between."""
+        listed = [one for some in said for one in (some if isinstance(some, list) else [some])]
+        ids = [_text("id", one.get("id") if isinstance(one, dict) else one) for one in listed]
+        for id_ in dict.fromkeys(filter(None, ids)):
+            cells = {"id": f"{service}:at:{id_}", "service_id": service, "location_id": id_}
+            yield "service_at_location", Row(self.file, self.entry, cells)
 
 
 def _inside(nested: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
@@ -466,7 +471,24 @@ def _text(name: str, value: object) -> str:
         return _whole_characters(value).replace("\0", "").strip()
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return _text(name, ", ".join(value))
-    return json.dumps(value) if name == "extent" and value else ""
+    return json.dumps(_drawn(value)) if name == "extent" and value else ""
+
+
+def _drawn(value: object) -> object:
+    """GeoJSON with its coordinates as the numbers that they are; see `_DECODER`."""
+    if isinstance(value, dict):
+        return {key: _drawn(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_drawn(inside) if isinstance(inside, list | dict) else _degrees(inside) for inside in value]
+    return value
+
+
+def _degrees(value: object) -> object:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else value
 
 
 def _whole_characters(text: str) -> str:

@@ -141,7 +141,7 @@ class Mapped:
         )
 
     def parts(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
-        """Every table comes of all files; see `whole`."""
+        """Every table comes of all files, as `formats.Files` has it."""
         return {rule.table: () for rule in self.rules}
 
     def rows(self, package: Package) -> Iterator[HsdsRow | Problem]:

@@ -144,6 +144,18 @@ def _phone(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
         yield from _spoken_on_the_phone(row)
 
 
+def _language(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
+    """A row that names several languages is as many rows, if all of them are plain."""
+    cells = row.cells
+    listed = read_list(cells.get("name") or cells.get("language", "")) if not cells.get("code") else None
+    if listed is None or listed.rest or len(listed.languages) <= 1:
+        yield table, row
+        return
+    for number, spoken in enumerate(listed.languages):
+        id_ = f"{cells['id']}:{spoken.code}" if number and cells.get("id") else cells.get("id", "")
+        yield table, _with(row, id=id_, name=spoken.name, code=spoken.code)
+
+
 def _service(table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
     texts = known.eligibility.get(row.cells.get("id", ""))
     if texts and not row.cells.get("eligibility_description"):
@@ -293,6 +305,7 @@ def _prefixed(prefix: str, row: Row) -> str:
 _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], _Convert], ...]] = {
     "taxonomy": (((_OLD_TERMS,), _taxonomy),),
     "phone": ((BY_NAME["phone"].files, _phone),),
+    "language": ((BY_NAME["language"].files, _language),),
     "service": ((BY_NAME["service"].files, _service),),
     "address": (
         (("physical_addresses", "physical_address"), _physical),

@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, Table, exists, func, or_, select, text, up
 
 from app import clock
 from app.db import Base, among, copy_rows, given, held, session
-from app.directory import formats, operations, writing
+from app.directory import formats, merging, operations, writing
 from app.directory.ahead import read_ahead
 from app.directory.mapping import BY_NAME, TABLES, Record, Reference, identity, source_name
 from app.directory.models import Address, DirectoryImport, ImportProblem
@@ -486,6 +486,7 @@ class _Import:
             operations.mark_stale(name, gone[start : start + BATCH])
         if name == "service":
             publish(ServicesWithdrawn(import_id=self.row.id, service_ids=tuple(gone)))
+            merging.undo_for_want_of_the_kept(gone)
 
     def _unseen(self, table: Table) -> tuple[ColumnElement[bool], ...]:
         return (

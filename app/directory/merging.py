@@ -251,17 +251,37 @@ def undo_merge(merge_id: uuid.UUID, *, by: str) -> None:
     """The two are two again, and may be decided about anew.
 
     :raises NotFound: there is no such merge, or it has been undone.
+    :raises DomainError: what was kept has been merged into yet another, which took over what both say.
     """
     row = session.get(Merge, merge_id)
+    if row and session.scalar(select(Merge.id).where(Merge.gone_id == row.kept_id, Merge.undone_at.is_(None))):
+        raise DomainError(_("It was merged into another one later. Please undo that first."))
     undone = update(Merge).where(Merge.id == merge_id, Merge.undone_at.is_(None))
     if row is None or not changed(undone.values(undone_at=clock.now(), undone_by=by)):
         raise NotFound(_("There is nothing to undo here."))
     sign_changes(by, "undo merge")
     kept, gone = session.get_one(Service, row.kept_id), session.get_one(Service, row.gone_id)
     corrections.give_back(kept, gone, row.taken, mark=str(row.id))
-    session.execute(update(Service).where(Service.id == row.gone_id).values(withdrawn_at=None))
+    if _is_listed_there(gone):
+        session.execute(update(Service).where(Service.id == row.gone_id).values(withdrawn_at=None))
+    else:
+        undo_for_want_of_the_kept([gone.id])
     _settle(row.kept_id, row.gone_id, settled=False)
     publish(ServicesChanged((row.kept_id, row.gone_id)))
+
+
+def _is_listed_there(service: Service) -> bool:
+    """Whether its source still listed it when it was last taken in."""
+    last = session.scalar(select(func.max(Service.last_seen_in_import_at)).where(Service.source == service.source))
+    return service.last_seen_in_import_at == last
+
+
+def undo_for_want_of_the_kept(service_ids: Iterable[uuid.UUID]) -> None:
+    """What is not listed any more stands for nothing: what was merged into it is listed again."""
+    kept = select(Merge.id).where(among(Merge.kept_id, list(service_ids)), Merge.undone_at.is_(None))
+    for merge_id in session.scalars(kept.order_by(Merge.at.desc(), Merge.id)).all():
+        undo_merge(merge_id, by="import")
+    sign_changes("")  # the rest of the import is its source's
 
 
 def keep_apart(one_id: uuid.UUID, other_id: uuid.UUID) -> None:

@@ -1,4 +1,4 @@
-"""What can be asked of the directory: cards for people to look at, a search, and what imports did.
+"""What can be asked of the directory: cards for people to look at, what agencies offer, and what imports did.
 
 Nothing withdrawn is ever in an answer, and never the address of a confidential location.
 """
@@ -10,20 +10,17 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import cos, radians
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel.core import Locale, UnknownLocaleError
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, and_, func, or_, select
-from sqlalchemy import cast as sql_cast
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock
 from app.db import session
-from app.directory import capacity, folding, hours
+from app.directory import capacity, hours
 from app.directory.codes import CapacityStatus, Frequency, LocationType, ServiceStatus
 from app.directory.hours import Opening
 from app.directory.languages import name_of
@@ -32,7 +29,6 @@ from app.directory.models import (
     Accessibility,
     Address,
     DirectoryImport,
-    Entry,
     ImportProblem,
     Language,
     Location,
@@ -44,29 +40,14 @@ from app.directory.models import (
     Service,
     ServiceArea,
     ServiceAtLocation,
-    ServiceNeed,
 )
-from app.geography import boxes, zips
-from app.geography.distance import MILES_IN_A_DEGREE
-from app.geography.places import Point
+from app.geography import zips
 from app.i18n import day as day_words
 from app.i18n import gettext as _
 from app.i18n import language as spoken_now
-from app.needs.vocabulary import NEEDS
-from app.patients.names import fold
 
 SHORT = 180
 """Characters of a description on a card."""
-
-NEAR_MILES = 25.0
-CIRCLES = (2.0, 6.0, NEAR_MILES)
-"""Miles around a ZIP code in which a search looks, one after the other, until it has enough."""
-
-COUNTED = 1000
-"""What a search finds is counted so far, and what a page says “more than” about."""
-
-LOOKED_AT = 300
-"""How many of what is found are looked through for those that are open."""
 
 UNPLACED = ZoneInfo("America/New_York")
 """The time zone of a place nobody can locate: half of the country lives in it."""
@@ -145,16 +126,6 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Found:
-    """One page of a search."""
-
-    cards: tuple[Card, ...]
-    total: int
-    more: bool = False
-    """There are more than `total`; nobody has counted them."""
-
-
-@dataclass(frozen=True)
 class OrganizationLine:
     id: uuid.UUID
     name: str
@@ -189,6 +160,16 @@ def kept_instead_of(service_at_location_id: uuid.UUID) -> uuid.UUID | None:
     )
 
 
+def and_what_they_became(service_ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:
+    """These services and those that they were merged into."""
+    found = new = set(service_ids)
+    while new:
+        kept = select(Merge.kept_id).where(Merge.gone_id.in_(new), Merge.undone_at.is_(None))
+        new = set(session.scalars(kept)) - found
+        found = found | new
+    return frozenset(found)
+
+
 def cards(service_at_location_ids: Sequence[uuid.UUID], at: datetime | None = None) -> dict[uuid.UUID, Card]:
     """The cards of these services at locations by id, in a fixed number of queries however many they are.
 
@@ -203,105 +184,7 @@ def cards(service_at_location_ids: Sequence[uuid.UUID], at: datetime | None = No
     return {id_: made[id_] for id_ in service_at_location_ids if id_ in made}
 
 
-def search(  # noqa: PLR0913  each is an independent narrowing of one search
-    text: str = "",
-    need: str | None = None,
-    *,
-    language: str | None = None,
-    near: str | None = None,
-    organization_id: uuid.UUID | None = None,
-    open_at: datetime | None = None,
-    limit: int = 20,
-    offset: int = 0,
-) -> Found:
-    """Active services at locations, in the order of their names; near a ZIP code the nearest first.
-
-    Reads one narrow table by its indexes, whatever is asked; counts to a thousand and no further.
-
-    :param text: every word must begin a word of the names of service and organization, or of the description.
-    :param near: a town, or the first digits of a ZIP code. Of a whole ZIP code: what lies within 25 miles of its
-        middle, the nearest first.
-    :param open_at: only what is open at this moment, of the first few hundred that the rest of the search finds.
-    """
-    five = zips.five_digits(near) if near else None
-    middle = zips.find(five) if five else None
-    if middle:
-        narrowed = _narrowed(text, None, language, None, organization_id).where(_within(NEAR_MILES, middle.point))
-        if need:
-            narrowed = narrowed.where(Entry.needs.contains(sql_cast([need], ARRAY(Text))))
-    else:
-        narrowed = _narrowed(text, need, language, near, organization_id)
-    wanted = LOOKED_AT if open_at else offset + limit
-    total = None
-    if middle:
-        ids = _nearest_first(narrowed, middle.point, wanted)
-    else:
-        total = _up_to(COUNTED + 1, narrowed)
-        ids = _by_name(narrowed, text, total, wanted)
-    if open_at:
-        is_open = _open_among(ids, open_at)
-        ids = [id_ for id_ in ids if id_ in is_open]
-    if open_at or (total is None and len(ids) < wanted):
-        total = len(ids)  # these are all
-    elif total is None:
-        total = _up_to(COUNTED + 1, narrowed)
-    page = ids[offset : offset + limit]
-    return Found(tuple(cards(page, open_at).values()), min(total, COUNTED), more=total > COUNTED)
-
-
-def _narrowed(
-    text: str, need: str | None, language: str | None, place: str | None, organization_id: uuid.UUID | None
-) -> Select[uuid.UUID]:
-    tags = [
-        *([f"need:{need}"] if need else ()),
-        *([f"speaks:{language}"] if language else ()),
-        *([f"of:{organization_id}"] if organization_id else ()),
-        *([_place_tag(place)] if place and place.strip() else ()),
-    ]
-    narrowed = select(Entry.service_at_location_id)
-    if tags:
-        narrowed = narrowed.where(Entry.tags.contains(sql_cast(tags, ARRAY(Text))))
-    if words := folding.question(text):
-        narrowed = narrowed.where(Entry.words.op("@@")(func.to_tsquery("simple", words)))
-    return narrowed
-
-
-def _place_tag(place: str) -> str:
-    """A confidential location is found by its town only: a ZIP code would narrow it down."""
-    digits = place.strip().partition("-")[0]
-    return f"zip:{digits[:5]}" if digits.isdecimal() else f"town:{fold(place.partition(',')[0])}"
-
-
-def _by_name(narrowed: Select[uuid.UUID], text: str, total: int, wanted: int) -> list[uuid.UUID]:
-    """In the order of their names; with a text, those first that have it in their name.
-
-    Of more than a thousand some thousand, always the same: to find the first by name of half a million, all of them
-    would have to be looked at.
-    """
-    some = narrowed.add_columns(Entry.name, Entry.words).limit(COUNTED)
-    if total > COUNTED:
-        some = some.order_by(Entry.service_at_location_id)  # which says nothing about anything, and never changes
-    found = some.subquery()
-    order: list[Any] = [found.c.name, found.c.service_at_location_id]
-    if words := folding.question(text):
-        in_name = " & ".join(f"{word}A" for word in words.split(" & "))
-        order.insert(0, found.c.words.op("@@")(func.to_tsquery("simple", in_name)).desc())
-    return list(session.scalars(select(found.c.service_at_location_id).order_by(*order).limit(wanted)))
-
-
-def _nearest_first(narrowed: Select[uuid.UUID], center: Point, wanted: int) -> list[uuid.UUID]:
-    """The nearest, at most `wanted`: looked for in growing circles, so that a city is not sorted for one page of it."""
-    far = _far(center)
-    found: list[uuid.UUID] = []
-    for radius in CIRCLES:
-        in_circle = narrowed.where(_within(radius, center), far <= (radius / MILES_IN_A_DEGREE) ** 2)
-        found = list(session.scalars(in_circle.order_by(far, Entry.name, Entry.service_at_location_id).limit(wanted)))
-        if len(found) >= wanted:
-            break
-    return found
-
-
-def _open_among(ids: Sequence[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
+def open_among(ids: Sequence[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
     """Which of these are open at a moment, by what their schedules say."""
     offers = session.execute(_offers().where(ServiceAtLocation.id.in_(ids))).all()
     owners = _owners(offers)
@@ -371,15 +254,15 @@ def said_of_service(service_id: uuid.UUID) -> Said:
     phones, documents, schedules = _owned(Phone, owners), _owned(RequiredDocument, owners), _owned(Schedule, owners)
     spoken_here = _owned(Language, {"service_id": {service_id}}).get(service_id, ())
     by_place = [_nearest(schedules, offer) for offer in offers] or [schedules.get(service_id, [])]
-    today = clock.now().astimezone(UNPLACED).date()
-    spoken = [line for rows in by_place for line in hours.in_words(tuple(map(_opening, rows)), today, _, _locale())]
+    today, locale = clock.now().astimezone(UNPLACED).date(), reading_locale()
+    spoken = [line for rows in by_place for line in hours.in_words(tuple(map(_opening, rows)), today, _, locale)]
     weeks = [_weekly(rows) for rows in by_place]
     return Said(
         tuple(dict.fromkeys(row.number for row in _of_all(phones, offers, service_id))),
         tuple(dict.fromkeys(row.document for row in _of_all(documents, offers, service_id) if row.document)),
         tuple(dict.fromkeys(spoken)),
         weeks[0] if all(week == weeks[0] for week in weeks) else {},
-        tuple(sorted(language.words for language in _spoken(spoken_here, _locale()))),
+        tuple(sorted(language.words for language in _spoken(spoken_here, locale))),
         tuple(sorted({area.name for area in _of_all(_owned(ServiceArea, owners), offers, service_id) if area.name})),
     )
 
@@ -411,20 +294,6 @@ def time_zone(service_at_location_id: uuid.UUID) -> ZoneInfo:
     """The time zone of a place, as far as its address tells; also of one that is no longer listed."""
     location_id = select(ServiceAtLocation.location_id).where(ServiceAtLocation.id == service_at_location_id)
     return _zone(session.execute(_addresses().where(Address.location_id.in_(location_id))).first())
-
-
-def services_by_need() -> dict[str, int]:
-    """How many active services answer each need, the most first; counted to a thousand and no further."""
-    counted = {need: _counted(_answers(need)) for need in NEEDS}
-    return dict(sorted(((need, n) for need, n in counted.items() if n), key=lambda item: (-item[1], item[0])))
-
-
-def _answers(need: str) -> Select[uuid.UUID]:
-    return (
-        select(ServiceNeed.service_id)
-        .join(Service, Service.id == ServiceNeed.service_id)
-        .where(ServiceNeed.need == need, OFFERED)
-    )
 
 
 def import_history(limit: int = 20) -> Sequence[DirectoryImport]:
@@ -592,7 +461,7 @@ def _card(offer: Row[Any], around: _Surroundings, moment: datetime) -> Card:
     openings_ = around.openings_of(offer)
     areas = tuple(area.name for area in _nearest(around.areas, offer) if area.name)
     remote = offer.location_type == LocationType.VIRTUAL
-    locale = _locale()
+    locale = reading_locale()
     local = moment.astimezone(_zone(address)).replace(tzinfo=None)
     shown = not offer.confidential
     return Card(
@@ -717,7 +586,7 @@ def _zone(address: Row[Any] | None) -> ZoneInfo:
     return ZoneInfo(place.time_zone) if place else UNPLACED
 
 
-def _locale() -> Locale:
+def reading_locale() -> Locale:
     """How dates and numbers are written for whoever reads now: their language, in the United States."""
     for tag in (f"{spoken_now()}-US", spoken_now()):
         try:
@@ -729,58 +598,6 @@ def _locale() -> Locale:
 
 def _contains(word: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     return or_(*(column.icontains(word, autoescape=True) for column in columns))
-
-
-def _within(miles: float, center: Point) -> ColumnElement[bool]:
-    return or_(
-        *(
-            and_(Entry.latitude.between(box.south, box.north), Entry.longitude.between(box.west, box.east))
-            for box in boxes.around(center, miles)
-        )
-    )
-
-
-def _far(center: Point) -> ColumnElement[float | None]:
-    """What grows with the distance; over some miles the Earth is flat enough."""
-    north = Entry.latitude - center[0]
-    east = (Entry.longitude - center[1]) * cos(radians(center[0]))
-    return north * north + east * east
-
-
-def languages_listed() -> list[SpokenLanguage]:
-    """Languages spoken somewhere in the directory, the most common first as far as a thousand places tell."""
-    codes = list(session.scalars(sql(_EVERY_LANGUAGE)))
-    places = {
-        code: _counted(select(Language.id).where(Language.code == code, Language.withdrawn_at.is_(None)))
-        for code in codes
-    }
-    locale = _locale()
-    return [
-        SpokenLanguage(code, name_of(code, locale) or code)
-        for code in sorted(codes, key=lambda code: (-places[code], code))
-        if places[code]
-    ]
-
-
-_EVERY_LANGUAGE = """
-WITH RECURSIVE listed (code) AS (
-  (SELECT code FROM language WHERE code IS NOT NULL ORDER BY code LIMIT 1)
-  UNION ALL
-  SELECT (SELECT language.code FROM language WHERE language.code > listed.code ORDER BY language.code LIMIT 1)
-  FROM listed WHERE listed.code IS NOT NULL
-)
-SELECT code FROM listed WHERE code IS NOT NULL
-"""
-"""Jumps from each code to the next one in the index, instead of reading a million rows for a hundred codes."""
-
-
-def _counted(rows: Select[Any]) -> int:
-    return _up_to(COUNTED, rows)
-
-
-def _up_to(most: int, rows: Select[Any]) -> int:
-    """How many rows there are, counted to `most` and no further."""
-    return session.scalar(select(func.count()).select_from(rows.limit(most).subquery())) or 0
 
 
 def an_import(import_id: uuid.UUID) -> DirectoryImport | None:

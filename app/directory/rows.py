@@ -237,10 +237,6 @@ class _Lines:
         self.taken.clear()
         return self.number + 1
 
-    def put_back(self) -> None:
-        self._again.extendleft(reversed(self.taken[-1:]))
-        self.number -= 1
-
     def put_back_all_but(self, number: int) -> None:
         """Put back what was taken since `begin` but for that many lines."""
         self._again.extendleft(reversed(self.taken[number:]))

@@ -64,7 +64,12 @@ def _home() -> ScalarSelect[uuid.UUID]:
             Location.source != STAND_IN,
             Location.withdrawn_at.is_(None),
         )
-        .order_by(Location.location_type != LocationType.PHYSICAL, Location.latitude.is_(None), Location.id)
+        .order_by(
+            Location.location_type != LocationType.PHYSICAL,
+            Location.confidential,
+            Location.latitude.is_(None),
+            Location.id,
+        )
         .limit(1)
         .scalar_subquery()
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import time
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -35,8 +37,8 @@ bp = Blueprint("upkeep", __name__)
 
 PAGE = 20
 ASKED_AT_ONCE = 200
-MOST_LINES = 20
-"""Phones or papers that one service may list."""
+MOST_LINES = 1000
+"""Phones, papers or areas that one service may list: some write each ZIP code as an area of its own."""
 
 DAYS = {
     "MO": marked("Monday"),
@@ -87,8 +89,8 @@ def _i() -> str:
     return f"{me().role} {me().id}"
 
 
-def _service(service_id: uuid.UUID) -> Service:
-    return corrections.service_of(service_id, me().organization_id)
+def _service(service_id: uuid.UUID, *, locked: bool = False) -> Service:
+    return corrections.service_of(service_id, me().organization_id, locked=locked)
 
 
 # An agency's own services
@@ -126,11 +128,12 @@ def edit(service_id: uuid.UUID) -> Page:
 @bp.post("/directory/ours/<uuid:service_id>")
 @allow(Action.EDIT_SERVICE)
 def correct(service_id: uuid.UUID) -> Response | Page:
-    service = _service(service_id)
+    service = _service(service_id, locked=True)
+    typed, wrong = _brought_up_to_date(service, request.form)
     try:
-        correction = _correction(service, request.form)
+        correction = _correction(service, typed, wrong)
     except Invalid as invalid:
-        return _edit_page(service, request.form, invalid.fields)
+        return _edit_page(service, typed, invalid.fields)
     corrections.correct(service, correction, by=_i())
     session.commit()
     flash(_("Written down. This is what people see from now on."), "success")
@@ -141,7 +144,7 @@ def correct(service_id: uuid.UUID) -> Response | Page:
 @allow(Action.EDIT_SERVICE)
 def choose(service_id: uuid.UUID) -> Response:
     """Settle where the source and the agency say different things."""
-    service = _service(service_id)
+    service = _service(service_id, locked=True)
     field = request.form.get("field", "")
     conflict = next((edit for edit in corrections.conflicts_of(service.id) if edit.field == field), None)
     if conflict is not None and request.form.get("choice") == "theirs":
@@ -160,6 +163,7 @@ def _edit_page(service: Service, typed: Any, wrong: dict[str, str]) -> Page:  # 
         service=service,
         values=typed,
         errors=wrong,
+        shown=quote(json.dumps(_as_it_is(service))),  # without a space, so that nobody takes it for something written
         days=[(code, _(name)) for code, name in DAYS.items()],
         hours=listed.hours,
         conflicts=[_conflict(edit, service) for edit in corrections.conflicts_of(service.id)],
@@ -189,14 +193,33 @@ def _as_it_is(service: Service) -> dict[str, str]:
     }
 
 
-def _correction(service: Service, typed: MultiDict[str, str]) -> Correction:
-    """What was typed, and of the lists only those that are not as they were.
+def _brought_up_to_date(service: Service, form: MultiDict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What was typed, and in the boxes left alone what holds by now; a sentence for each that two have changed."""
+    now = _as_it_is(service)
+    try:
+        shown = {str(name): str(text) for name, text in json.loads(unquote(form["shown"])).items()}
+    except (KeyError, ValueError, AttributeError, RecursionError):
+        shown = now
+    typed, wrong = {}, {}
+    for name, text in form.items():
+        typed[name] = text if _new(form, shown, name) else now.get(name, "")
+        if _new(now, shown, name) and _new(typed, now, name):
+            says = now[name] or _("nothing")
+            wrong[name] = _("Somebody has changed this meanwhile. It says now: %(text)s", text=says)
+    return typed, wrong
+
+
+def _correction(service: Service, typed: dict[str, str], wrong: dict[str, str]) -> Correction:
+    """What was typed, and only where it is not as it was: what a source says need not please our rules.
 
     :raises Invalid: a sentence for each wrong box.
     """
     before = _as_it_is(service)
-    wrong: dict[str, str] = {}
-    said = forms.load(schemas.CorrectionIn(), {name: typed[name] for name in corrections.FIELDS if name in typed})
+    changed = {name: typed[name] for name in corrections.FIELDS if _new(typed, before, name)}
+    try:
+        said = forms.load(schemas.CorrectionIn(), changed)
+    except Invalid as invalid:
+        raise Invalid({**wrong, **invalid.fields}) from invalid
     fields = {name: values.block(text) for name, text in said.items()}
     if fields.get("url"):
         try:
@@ -205,26 +228,29 @@ def _correction(service: Service, typed: MultiDict[str, str]) -> Correction:
             wrong["url"] = _("Enter a web address such as https://example.org.")
     if fields.get("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", fields["email"]):
         wrong["email"] = _("Enter an e-mail address such as help@example.org.")
-    low, high = fields.get("minimum_age"), fields.get("maximum_age")
-    if low and high and int(low) > int(high):
+    low, high = ({**before, **fields}[name] for name in ("minimum_age", "maximum_age"))
+    if low and high and float(low) > float(high):
         wrong["maximum_age"] = _("The last age is below the first one. Please check both.")
     phones = _phones(typed.get("phones", ""), wrong) if _new(typed, before, "phones") else None
     documents = _lines(typed.get("documents", "")) if _new(typed, before, "documents") else None
     boxes = [f"{code}-{end}" for code in DAYS for end in ("from", "to")]
     hours = _hours(typed, wrong) if any(_new(typed, before, box) for box in boxes) else None
-    spoken = _languages(typed.get("languages", ""), wrong) if _new(typed, before, "languages") else None
+    spoken = None
+    if _new(typed, before, "languages"):
+        spoken = _languages(typed["languages"], _lines(before["languages"]), wrong)
     served = _areas(service, typed["areas"], _lines(before["areas"]), wrong) if _new(typed, before, "areas") else None
     if wrong:
         raise Invalid(wrong)
     return Correction(fields, phones, documents, hours, spoken, served)
 
 
-def _new(typed: MultiDict[str, str], before: dict[str, str], name: str) -> bool:
-    return name in typed and _lines(typed[name]) != _lines(before.get(name, ""))
+def _new(typed: Mapping[str, str], before: Mapping[str, str], name: str) -> bool:
+    plain = values.block if name in corrections.FIELDS else _lines
+    return name in typed and plain(typed[name]) != plain(before.get(name, ""))
 
 
 def _lines(text: str) -> list[str]:
-    return [values.line(line)[:500] for line in text.splitlines() if line.strip()][:MOST_LINES]
+    return [values.line(line)[: areas.LONGEST_LIST] for line in text.splitlines() if line.strip()][:MOST_LINES]
 
 
 def _phones(text: str, wrong: dict[str, str]) -> list[Number]:
@@ -237,11 +263,11 @@ def _phones(text: str, wrong: dict[str, str]) -> list[Number]:
     return found
 
 
-def _languages(text: str, wrong: dict[str, str]) -> list[Spoken]:
+def _languages(text: str, before: list[str], wrong: dict[str, str]) -> list[Spoken]:
     found = {}
     for line in _lines(text):
-        if code := code_of(line, language()):
-            found[code] = Spoken(code, line)
+        if (code := code_of(line, language())) or line in before:
+            found[code or line] = Spoken(code or "", line)
         else:
             wrong["languages"] = _("We do not know the language “%(name)s”. Please write its usual name.", name=line)
     return list(found.values())
@@ -258,7 +284,7 @@ def _areas(service: Service, text: str, before: list[str], wrong: dict[str, str]
     return found
 
 
-def _hours(typed: MultiDict[str, str], wrong: dict[str, str]) -> list[Hours]:
+def _hours(typed: dict[str, str], wrong: dict[str, str]) -> list[Hours]:
     found = []
     for code in DAYS:
         opens, closes = (_time(typed.get(f"{code}-{end}", "")) for end in ("from", "to"))
@@ -340,9 +366,10 @@ def asked(question_id: uuid.UUID) -> str:
 def finish(question_id: uuid.UUID) -> Response:
     """Somebody has seen to an answer; services that the agency has given up are closed with it, when that is asked."""
     question, _organization = verification.a_question(question_id)
+    listed = {service.id: service for service in verification.listed_of(question)}
     for service_id in request.form.getlist("close", type=uuid.UUID):
-        if question.answers.get(str(service_id)) == "closed":
-            corrections.close_service(corrections.service_of(service_id, question.organization_id), by=_i())
+        if question.answers.get(str(service_id)) == "closed" and service_id in listed:
+            corrections.close_service(listed[service_id], by=_i())
     verification.finish(question)
     session.commit()
     flash(_("Done. It is off the list."), "success")

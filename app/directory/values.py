@@ -53,7 +53,7 @@ _DATES = ("%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%b %d, %Y", "%Y/%m/%d", "%Y-%m-%
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DATE_FORMATS = tuple(f"{day}{time}" for time in _TIMES for day in _DATES)
 _ZIP = re.compile(r"\d{5}(-\d{4})?")
-_ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+\d+")
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 _TAG = re.compile(
     r"</?(?:a|b|i|u|p|em|strong|span|div|font|br|hr|h[1-6]|ul|ol|li|table|tbody|thead|tr|td|th|small|sup|sub|blockquote)"
     r"(?:\s[^<>]*)?/?>",
@@ -65,8 +65,10 @@ _MOST_LAYERS = 4
 """Of HTML written as HTML once more."""
 _ZIP_LIST = re.compile(r"\d{5}(?:-\d{4})?(?:[\s,;/|]+\d{5}(?:-\d{4})?)*[\s,;/|]*")
 _SHORT_CODES = frozenset({"211", "311", "411", "511", "711", "811", "911", "988"})
-_TRUE = frozenset({"true", "t", "yes", "y", "1"})
-_FALSE = frozenset({"false", "f", "no", "n", "0"})
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "vrai", "verdadero"})
+"""Excel writes the word of its own language."""
+_FALSE = frozenset({"false", "f", "no", "n", "0", "faux", "falso"})
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
 # As most numbers are written; the library, which takes a hundred times as long, would say the same of them.
@@ -115,8 +117,9 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
+    """A comma is one of thousands where it can be, and a decimal one elsewhere: 1,994 and 0,5."""
     try:
-        value = float(text.replace(",", ""))
+        value = float(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
     except ValueError:
         raise Unreadable(f"“{_short(text)}” is not a number") from None
     if not math.isfinite(value):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 
 from app import clock, sealed
-from app.db import among, changed, session
+from app.db import among, changed, counted, session
 from app.directory import corrections
 from app.directory.models import OFFERED, ListingQuestion, Organization, Service
 from app.errors import DomainError, NotFound
@@ -96,11 +96,17 @@ def send_to_all(limit: int, *, by: str) -> int:
 
 def left_to_ask(limit: int) -> int:
     """How many `send_to_all` would ask now."""
-    return session.scalar(select(func.count()).select_from(_unasked().limit(limit).subquery())) or 0
+    return counted(_unasked(), limit)
 
 
 def _unasked() -> Select[uuid.UUID]:
-    return select(Organization.id).where(_has_stale_services(), ~_is_asked(), Organization.email.is_not(None))
+    return select(Organization.id).where(
+        _has_stale_services(), ~_is_asked(), Organization.email.regexp_match(_ONE_ADDRESS)
+    )
+
+
+_ONE_ADDRESS = r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$"
+"""“See our website” and “a@b.org; c@d.org” are none: whoever is asked there never hears of it."""
 
 
 def ask_agency(organization_id: uuid.UUID, *, by: str) -> ListingQuestion:
@@ -220,6 +226,13 @@ def answers_to_handle(limit: int) -> list[Answered]:
         Answered(question.id, name, question.note or "", those(question, "changed"), those(question, "closed"))
         for question, name in rows
     ]
+
+
+def listed_of(question: ListingQuestion) -> Sequence[Service]:
+    """The services that it was answered about and that are still the agency's and listed."""
+    ids = [uuid.UUID(key) for key in question.answers]
+    theirs = Service.organization_id == question.organization_id
+    return session.scalars(select(Service).where(among(Service.id, ids), theirs, Service.withdrawn_at.is_(None))).all()
 
 
 def finish(question: ListingQuestion) -> None:

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app import clock, edge, forms, jobs
 from app.config import settings
 from app.db import session
-from app.directory import operations, queries, schemas
+from app.directory import operations, queries, schemas, searching
 from app.directory.codes import CapacityStatus
 from app.directory.jobs import import_package
 from app.directory.mapping import source_name
@@ -72,7 +72,7 @@ def search() -> Page:
     page = asked.pop("page")
     found = None
     if any(asked.values()):
-        found = queries.search(
+        found = searching.search(
             asked["q"],
             asked["need"],
             language=asked["language"],
@@ -84,7 +84,7 @@ def search() -> Page:
     return _with_map(_search_page(asked, {}, found, page))
 
 
-def _search_page(asked: dict[str, Any], errors: dict[str, str], found: queries.Found | None, page: int = 1) -> str:
+def _search_page(asked: dict[str, Any], errors: dict[str, str], found: searching.Found | None, page: int = 1) -> str:
     near = asked.get("near") or ""
     place = _zip_place(near)
     cards = found.cards if found else ()
@@ -97,7 +97,7 @@ def _search_page(asked: dict[str, Any], errors: dict[str, str], found: queries.F
         map=_map([card for card in cards if card.latitude is not None], near),
         pager=_pager(asked, page, found) if found else {},
         needs=[(need.code, _(need.label)) for need in NEEDS.values()],
-        languages_offered=[(spoken.code, spoken.words) for spoken in queries.languages_listed()],
+        languages_offered=[(spoken.code, spoken.words) for spoken in searching.languages_listed()],
         by_need=[] if found else _by_need(),
     )
 
@@ -163,7 +163,7 @@ def _with_map(page: str) -> Response:
 
 
 def _by_need() -> list[dict[str, Any]]:
-    counts = queries.services_by_need()
+    counts = searching.services_by_need()
     return [
         {
             "href": url_for(".search", need=code),
@@ -176,7 +176,7 @@ def _by_need() -> list[dict[str, Any]]:
     ]
 
 
-def _pager(asked: dict[str, Any], page: int, found: queries.Found) -> dict[str, str]:
+def _pager(asked: dict[str, Any], page: int, found: searching.Found) -> dict[str, str]:
     first, last = PAGE * (page - 1) + 1, min(PAGE * page, found.total)
     kept = {name: "true" if value is True else value for name, value in asked.items() if value}
 

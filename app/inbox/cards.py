@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import url_for
 
@@ -18,7 +19,7 @@ from app.inbox import words as inbox_words
 from app.inbox.queries import HELPING, Line
 from app.needs.vocabulary import NEEDS
 from app.patients.models import Patient
-from app.referrals import answering, words
+from app.referrals import answering, appointments, words
 from app.referrals import queries as referrals
 from app.referrals.lifecycle import ENDED, OPEN, Status
 from app.referrals.models import Transition, WalkIn
@@ -26,8 +27,6 @@ from app.referrals.queries import Row
 from app.staff.models import Team
 from app.staff.queries import names
 
-SATURDAY = 5
-WORKING_DAYS_OFFERED = 4
 _WITH_NAME = frozenset({*HELPING, Status.ON_HOLD})
 
 
@@ -72,12 +71,21 @@ def standing(line: Line) -> words.Standing:
     )
 
 
-def life(row: Row) -> list[dict[str, Any]]:
-    """What happened, oldest first."""
-    lived = [_lived(step) for step in row.referral.transitions]
+def life(row: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """What happened, oldest first; hours are those of `zone`."""
+    lived = [(step.at, _lived(step)) for step in row.referral.transitions]
     if row.referral.seen_at:
-        lived.insert(1, {"state": "done", "label": _("Opened by you"), **moment(row.referral.seen_at)})
-    return lived
+        lived.append(_happened(_("Opened by you"), row.referral.seen_at))
+    for appointment in appointments.all_of(row.referral.id):
+        when = i18n.when(appointment.starts_at, clock.now(), zone)
+        lived.append(_happened(_("Appointment made: %(when)s", when=when), appointment.created_at))
+        if appointment.ended_at:
+            lived.append(_happened(_(inbox_words.BECAME[appointment.became]), appointment.ended_at))
+    return [step for _at, step in sorted(lived, key=lambda one: one[0])]
+
+
+def _happened(label: str, at: datetime) -> tuple[datetime, dict[str, Any]]:
+    return at, {"state": "done", "label": label, **moment(at)}
 
 
 def _lived(step: Transition) -> dict[str, Any]:

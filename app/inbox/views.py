@@ -15,6 +15,7 @@ from app import clock, forms, i18n
 from app.db import session
 from app.directory import operations as directory_operations
 from app.directory import queries as directory
+from app.directory import searching
 from app.directory.codes import CapacityStatus
 from app.errors import Invalid, NotFound
 from app.forms import Page
@@ -29,7 +30,7 @@ from app.patients import phones
 from app.referrals import answering, intake, notes, walk_ins, words
 from app.referrals import operations as referrals
 from app.referrals import queries as referral_queries
-from app.referrals.lifecycle import NOT_REACHED, OPEN, Actor, Reason, Status, next_steps
+from app.referrals.lifecycle import NOT_REACHED, OPEN, Reason, Status, sayable
 from app.referrals.models import Referral, WalkIn
 from app.referrals.queries import Row
 from app.referrals.schemas import TransitionIn, boxes_of, step_of
@@ -217,7 +218,7 @@ def _mine(referral_id: uuid.UUID, action: Action) -> Referral:
 def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
     """`values` names the step somebody is about to take, and what they have typed for it."""
     referral, patient = row.referral, row.patient
-    steps = next_steps(referral.status, Actor.AGENCY)
+    steps = sayable(referral.status)
     saying = next((step for step in steps if step.value == values.get("status")), None)
     team = next(team for team in staff.teams() if team.id == patient.team_id)
     line = queries.line(row)
@@ -238,7 +239,7 @@ def _received_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
         team=team,
         steps=[(step, _(words.SAY[step])) for step in steps if step in words.SAY],
         **answering.choices(referral, saying, line.zone),
-        life=cards.life(row),
+        life=cards.life(row, line.zone),
         assigned_to=line.assigned_to,
         colleagues=[(str(one.id), one.name) for one in queries.colleagues(me())],
         notes=[] if saying else notes.visible(referral, me()),
@@ -257,8 +258,9 @@ def move(referral_id: uuid.UUID) -> Response | Page:
     try:
         step = forms.load(TransitionIn(), step_of(request.form))
         new = step.pop("status")
-        referrals.move(referral, new, by=me(), **step)
+        referrals.say(referral, new, by=me(), **step)
     except Invalid as invalid:
+        session.rollback()
         return _received_page(_received(referral_id), request.form, boxes_of(invalid.fields))
     if new is Status.ACCEPTED:
         referrals.take_if_free(referral, by=me())
@@ -322,7 +324,7 @@ def _onward_page(row: Row, values: Typed, errors: Mapping[str, str]) -> Page:
     name = str(values.get("q", "")).strip()
     need = None if name else row.need.kind
     near = None if name else row.patient.postal_code
-    found = directory.search(name, need, near=near, limit=PLACES_SHOWN + 1)
+    found = searching.search(name, need, near=near, limit=PLACES_SHOWN + 1)
     tried = {one.organization_id for one in referral_queries.services_tried(row.need.id)}
     offered = [card for card in found.cards if card.organization_id not in tried | {row.organization.id}]
     return forms.page(

@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.i18n import clock_time, day
+from app.i18n import clock_time, day, marked
 from app.i18n import gettext as _
+from app.referrals.meetings import Became
 from app.referrals.words import Standing
+
+BECAME = {
+    Became.PLANNED: marked("The appointment stands"),
+    Became.ATTENDED: marked("They came"),
+    Became.NO_SHOW: marked("They did not come"),
+    Became.CANCELLED: marked("The appointment was called off"),
+    Became.PASSED: marked("The appointment is over, and nobody has said whether they came"),
+}
+"""What became of an appointment, without a name: of an ended request none is shown."""
 
 
 def answer_by(due_at: datetime | None, now: datetime, zone: ZoneInfo, *, urgent: bool) -> Standing:

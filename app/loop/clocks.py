@@ -164,6 +164,9 @@ ASK_AFTER_VISIT = Dated("ask-after-visit", Group.PATIENT, Effect.ASK)
 STANDS_STILL = frozenset({Group.PATIENT})
 """Groups whose steps wait while a patient is left alone. A reminder of an appointment helps and asks nothing."""
 
+NOT_WHILE_TALKING = frozenset({Group.PATIENT, Group.PROMISE})
+"""Groups of which nothing comes due while a person talks with the patient. An appointment waits for nobody."""
+
 ON_A_DATE = frozenset({Group.PROMISE, Group.APPOINTMENT})
 """Groups whose steps an outage does not move: the appointment is when it is."""
 

@@ -24,6 +24,7 @@ from app.referrals.lifecycle import OPEN
 from app.referrals.models import Referral
 from app.staff.models import StaffMember
 from app.staff.permissions import Action, Relation, may, relation
+from app.worklist.kinds import Kind
 from app.worklist.models import WorkItem
 
 
@@ -122,11 +123,13 @@ def hand_over(
     session.execute(
         update(Referral).where(_theirs(Referral.owner_id, Referral.patient_id, of.id, only)).values(owner_id=to.id)
     )
-    session.execute(
-        update(WorkItem)
-        .where(_theirs(WorkItem.owner_id, WorkItem.patient_id, of.id, only), WorkItem.done_at.is_(None))
-        .values(owner_id=to.id)
+    work = update(WorkItem).where(
+        _theirs(WorkItem.owner_id, WorkItem.patient_id, of.id, only), WorkItem.done_at.is_(None)
     )
+    # Who was paged about danger, or was on it, is no longer who answers for it: whoever does hears of it at once.
+    anew = {"taken_at": None, "taken_by_id": None, "page_step": 0, "page_at": clock.now()}
+    session.execute(work.where(WorkItem.kind == Kind.URGENT_TEXT).values(anew))
+    session.execute(work.values(owner_id=to.id))
     session.execute(update(Takeover).where(_talking(of.id, only)).values(staff_id=to.id))
     audit.record(
         "handed over",

@@ -556,6 +556,19 @@ def ask_what_waits(phone: str, number: str = "") -> None:
 # Clocks
 
 
+def news_by(referral: Referral) -> datetime:
+    """By when the patient hears of a request that goes out now: it is answered by then, or taken back for silence.
+
+    One that is only prepared goes out when they had the time to say no.
+    """
+    patient, need = session.get_one(Patient, referral.patient_id), session.get_one(Need, referral.need_id)
+    known, calendar, moment = overrides(), calendar_of(patient), clock.now()
+    for status in dict.fromkeys((referral.status, Status.REQUESTED)):
+        last = clocks.steps(status.value, urgent=need.urgent)[-1]
+        moment = clocks.wait_for(last, known, referral.organization_id, need.kind).after(moment, calendar)
+    return moment
+
+
 def start_clocks(referral: Referral) -> None:
     """Clear what was waiting and start what this status waits for, so that no open referral is without a live clock."""
     clear_clocks(referral, Group.AGENCY, Group.PATIENT)

@@ -60,7 +60,7 @@ def _how_much(load: handover.Caseload) -> str:
     return ", ".join(
         [
             ngettext("one patient", "%(n)s patients", load.patients),
-            ngettext("one open request", "%(n)s open requests", load.referrals),
+            ngettext("one open referral", "%(n)s open referrals", load.referrals),
             ngettext("one thing to do", "%(n)s things to do", load.work),
             ngettext("one conversation", "%(n)s conversations", load.conversations),
         ]
@@ -275,14 +275,14 @@ def loop_alarms() -> list[Alarm]:
     if found.without_clock:
         alarms.append(
             Alarm(
-                _("Open requests without a live clock: %(n)s", n=found.without_clock),
+                _("Open referrals without a live clock: %(n)s", n=found.without_clock),
                 _("Nothing would ever happen about them. Tell whoever runs Loopline."),
             )
         )
     if found.without_owner:
         alarms.append(
             Alarm(
-                _("Open requests whose owner has left: %(n)s", n=found.without_owner),
+                _("Open referrals whose owner has left: %(n)s", n=found.without_owner),
                 _("Hand over what they answered for: under More, “Hand over”."),
             )
         )

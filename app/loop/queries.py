@@ -18,6 +18,7 @@ from app.directory import queries as directory
 from app.i18n import LANGUAGES, Language, sentence
 from app.i18n import gettext as _
 from app.loop import by_hand, words
+from app.loop.clocks import NOT_WHILE_TALKING, STANDS_STILL
 from app.loop.models import Clock, Takeover
 from app.loop.operations import ASKS
 from app.loop.story import Next, Step, Teller, Voice
@@ -35,8 +36,8 @@ from app.referrals import appointments, closing
 from app.referrals import queries as referrals
 from app.referrals import words as referral_words
 from app.referrals.closing import Barrier, Closure
-from app.referrals.lifecycle import ENDED, NOT_THE_AGENCYS, OPEN, REASONS, Actor, Status, next_steps
-from app.referrals.models import Appointment, PatientReport, Referral
+from app.referrals.lifecycle import ENDED, NOT_THE_AGENCYS, OPEN, REASONS, Actor, Status, next_steps, sayable
+from app.referrals.models import PatientReport, Referral
 from app.referrals.queries import Row
 from app.referrals.words import Standing
 from app.screening import queries as screening
@@ -149,7 +150,7 @@ def _story(staff: StaffMember, patient: Patient) -> _Story:
         *(held.started_by_id for held in screenings),
     }
     return _Story(
-        teller=Teller(patient, names(filter(None, people)), clock.now(), patient.zone),
+        teller=Teller(patient, names(filter(None, people)), clock.now(), patient.zone, _not_before(patient.id)),
         rows=rows,
         reports=reports,
         clocks=live_clocks(ids),
@@ -157,6 +158,14 @@ def _story(staff: StaffMember, patient: Patient) -> _Story:
         consents=consents,
         screenings=screenings,
     )
+
+
+def _not_before(patient_id: uuid.UUID) -> dict[str, datetime]:
+    """By group of clocks, until when nothing of it comes due for this patient."""
+    pause, talk = patients.pause_of(patient_id), by_hand.who_has(patient_id)
+    waits = [(group, pause.until) for group in STANDS_STILL if pause]
+    waits += [(group, talk.until) for group in NOT_WHILE_TALKING if talk]
+    return {group.value: max(until for held, until in waits if held is group) for group, _until in waits}
 
 
 # A referral
@@ -252,9 +261,8 @@ def referral_page(staff: StaffMember, referral_id: uuid.UUID) -> ReferralPage | 
 
 def _on_the_way(story: _Story, row: Row) -> Iterator[Step]:
     fired = session.scalars(select(Clock).where(Clock.referral_id == row.referral.id, Clock.outcome == "fired"))
-    held = select(Appointment).where(Appointment.referral_id == row.referral.id)
     yield from story.teller.on_the_way(row, messaging.conversation(row.patient.id), fired, story.work)
-    yield from story.teller.met(session.scalars(held))
+    yield from story.teller.met(appointments.all_of(row.referral.id))
 
 
 def _other(story: _Story, is_it: Callable[[Referral], bool]) -> Other | None:
@@ -273,7 +281,7 @@ def _may_be_said(row: Row) -> Iterator[Said]:
         yield Said(AGREES, _("Send it now: %(name)s agrees", name=name), status=Status.REQUESTED)
         yield Said(MINDS, _("Do not send it: %(name)s does not want that", name=name))
         return
-    for new in next_steps(status, Actor.AGENCY):
+    for new in sayable(status):
         yield Said(
             new.value,
             _(words.TOLD[new], name=name),

@@ -116,8 +116,7 @@ def tell_patient(fact: ReferralMoved) -> None:
     purpose = f"{fact.transition_id}"
     match Status(fact.new):
         case Status.REQUESTED if not _told_already(referral):
-            by_day = calendar.after_business_days(clock.now(), 2)
-            operations.tell(referral, "referral-sent", purpose, by_day=by_day)
+            operations.tell(referral, "referral-sent", purpose, by_day=operations.news_by(referral))
         case Status.ACCEPTED:
             if referral.promised_by is None:
                 by_day = calendar.after_business_days(clock.now(), operations.PROMISE_BUSINESS_DAYS)
@@ -128,7 +127,7 @@ def tell_patient(fact: ReferralMoved) -> None:
             if not operations.tell(referral, template, purpose, by_day=referral.promised_by):
                 operations.withdraw_questions(referral)
         case Status.ON_HOLD:
-            operations.tell(referral, "referral-waiting", purpose)
+            _tell_of_wait(referral, patient, purpose)
         case Status.IN_PROGRESS if fact.old == Status.ON_HOLD:
             operations.tell(referral, "status-accepted", purpose)  # the news they were promised
         case Status.REJECTED | Status.FAILED if not _others_are_asked(referral):
@@ -137,6 +136,14 @@ def tell_patient(fact: ReferralMoved) -> None:
             operations.ask_again(referral, "ask-served", purpose)
         case _:
             pass
+
+
+def _tell_of_wait(referral: Referral, patient: Patient, purpose: str) -> None:
+    """On a waiting list the patient waits; else it waits for the patient, who may not know what to do."""
+    if referral.reason_code == "waitlist":
+        operations.tell(referral, "referral-waiting", purpose)
+    else:
+        operations.call_instead(referral, patient, str(referral.reason_code))
 
 
 def _told_already(referral: Referral) -> bool:
@@ -192,7 +199,8 @@ _ENDED_FOR_GOOD = frozenset({"withdrawn-by-patient", "consent-revoked", "duplica
 def lay_down_work(fact: ReferralMoved) -> None:
     """The agency has spoken, so nobody needs to phone it; an end leaves nothing to ask and perhaps a next match."""
     referral = session.get_one(Referral, fact.referral_id)
-    worklist.settle({Kind.CALL_AGENCY}, referral_id=referral.id)
+    waited_for_patient = {Kind.CALL_INSTEAD} if fact.old == Status.ON_HOLD else set()
+    worklist.settle({Kind.CALL_AGENCY} | waited_for_patient, referral_id=referral.id)
     new = Status(fact.new)
     if new in {Status.REJECTED, Status.FAILED, Status.CANCELLED, Status.ENTERED_IN_ERROR}:
         operations.withdraw_questions(referral)
@@ -396,6 +404,8 @@ def follow_up_not_yet(fact: PatientAnswered) -> None:
     patient = session.get_one(Patient, referral.patient_id)
     if patient.ended:
         return
+    if disputed:  # whoever finds out asks for the reason as well
+        worklist.settle({Kind.FOLLOW_BARRIER}, referral_id=referral.id)
     follow_up = FOLLOW_UPS[Barrier(fact.barrier)] if fact.barrier else FollowUp()
     if follow_up.asks_agency and referral.status in OPEN:
         tomorrow = operations.calendar_of(patient).after_business_days(clock.now(), 1)

@@ -479,7 +479,11 @@ def _how_it_stands(text: Text) -> tuple[str, Referral | None]:
         and operations.may_be_texted_about(session.get_one(Need, referral.need_id))
         and referral.status in STATUS_TEXTS
     ]
-    return (STATUS_TEXTS[told[-1].status], told[-1]) if told else ("status-none", None)
+    if not told:
+        return "status-none", None
+    referral = told[-1]
+    on_them = referral.status is Status.ON_HOLD and referral.reason_code != "waitlist"
+    return STATUS_TEXTS[Status.ACCEPTED if on_them else referral.status], referral
 
 
 def _call(text: Text, patient: Patient) -> None:

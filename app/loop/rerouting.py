@@ -7,8 +7,9 @@ of times, so that nothing can run in circles.
 
 from __future__ import annotations
 
-from app import clock
 from app.db import session
+from app.directory import queries as directory
+from app.directory.codes import CapacityStatus, ServiceStatus
 from app.errors import DomainError
 from app.loop import operations
 from app.matching import operations as offers
@@ -21,20 +22,21 @@ from app.patients.models import ConsentKind, Patient
 from app.referrals import onward
 from app.referrals import operations as referrals
 from app.referrals import queries as referral_queries
-from app.referrals.lifecycle import OPEN, Reason, Status
+from app.referrals.lifecycle import HELPS, OPEN, Reason, Status
 from app.referrals.models import Referral
 from app.referrals.onward import Person
 from app.screening import operations as screening
-from app.screening.models import Need
+from app.screening.models import Need, NeedStatus
 
 LOOK_AT = 20
 """Matches that are looked at for one whose organization has not been asked."""
 
-HEARD_WITHIN = 2
-"""Business days within which the patient is told to expect news."""
-
 NOT_UNASKED = frozenset({"full", "waitlist", "assessment", "far", "closed"})
 """What speaks against a match so much that only a person may choose it."""
+
+
+_NOT_WANTED = frozenset({NeedStatus.MET, NeedStatus.WITHDRAWN, NeedStatus.DECLINES_HELP})
+"""Nobody is to be asked for what the patient has already, or does not want."""
 
 
 def recall(referral: Referral) -> None:
@@ -44,7 +46,8 @@ def recall(referral: Referral) -> None:
     taken back for its own silence, and the last one asks the next place: they must not wait for each other.
     """
     need = screening.locked(referral.need_id)
-    if not _others_open(referral) and isinstance(next_place(referral, need, "recalled-silence"), Person):
+    wanted = need.status not in _NOT_WANTED
+    if wanted and not _others_open(referral) and isinstance(next_place(referral, need, "recalled-silence"), Person):
         operations.offer_next(referral, why="silence")
         return
     referrals.move(referral, Status.CANCELLED, by=None, reason=Reason("recalled-silence"))
@@ -57,7 +60,7 @@ def go_on(referral: Referral, reason: str, *, why: str) -> None:
     :param why: what the person is told.
     """
     need = screening.locked(referral.need_id)
-    if _others_open(referral):
+    if need.status in _NOT_WANTED or _others_open(referral):
         return
     found = next_place(referral, need, reason)
     if isinstance(found, Person):
@@ -109,6 +112,27 @@ def agree(referral: Referral) -> None:
         _send_or_wait(referral)
 
 
+def send_prepared(referral: Referral) -> None:
+    """The patient had the time to say no: ask the place, unless nobody needs to be asked any more, or it is closed.
+
+    A draft may wait for days, over a pause or for a place, and the world goes on meanwhile.
+
+    :raises DomainError: today's places are taken. (409)
+    """
+    need = screening.locked(referral.need_id)
+    place = directory.card(referral.service_at_location_id)
+    takes_in = (
+        place and place.status is ServiceStatus.ACTIVE and place.capacity.status is not CapacityStatus.NO_CAPACITY
+    )
+    if takes_in and need.status not in _NOT_WANTED and not _others_help(referral):
+        referrals.move(referral, Status.REQUESTED, by=None)
+        return
+    operations.withdraw_questions(referral)
+    referrals.move(referral, Status.ENTERED_IN_ERROR, by=None)
+    if session.get_one(Need, need.id).status.waits:
+        operations.offer_next(referral, why="closed-meanwhile")
+
+
 def recall_others(referral: Referral) -> None:
     """One of several that were asked together helps; the others need not, and nobody waits on a list of theirs."""
     if referral.group_id is None:
@@ -123,11 +147,11 @@ def tell(successor: Referral, need: Need) -> None:
 
     Where somebody else has just taken today's last place, it goes out when there are new ones.
     """
-    patient = session.get_one(Patient, successor.patient_id)
-    by_day = operations.calendar_of(patient).after_business_days(clock.now(), HEARD_WITHIN)
     asked = not need.urgent and operations.pose(successor, operations.VETO)
     template = "referral-rerouted" if asked else "referral-rerouted-no-question"
-    told = operations.tell(successor, template, f"instead-of:{successor.instead_of_id}", by_day=by_day)
+    told = operations.tell(
+        successor, template, f"instead-of:{successor.instead_of_id}", by_day=operations.news_by(successor)
+    )
     if asked and told:
         operations.start_clocks(successor)
     else:
@@ -147,6 +171,11 @@ def _send_or_wait(referral: Referral) -> None:
 def _others_open(referral: Referral) -> bool:
     tried = referral_queries.services_tried(referral.need_id)
     return any(other.id != referral.id and other.status in OPEN for other in tried)
+
+
+def _others_help(referral: Referral) -> bool:
+    tried = referral_queries.services_tried(referral.need_id)
+    return any(other.id != referral.id and other.status in OPEN & HELPS for other in tried)
 
 
 def _in_a_row(referral: Referral, tried: list[Referral]) -> int:

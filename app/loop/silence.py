@@ -18,11 +18,10 @@ from app.db import session
 from app.errors import DomainError
 from app.events import AgencySilent, publish
 from app.loop import agreements, clocks, operations, queries, rerouting
-from app.loop.clocks import Effect, Group, Waiting
+from app.loop.clocks import Effect, Waiting
 from app.loop.models import Clock, Takeover
 from app.patients import queries as patients
 from app.patients.models import Patient, Pause
-from app.referrals import operations as referrals
 from app.referrals.lifecycle import FEWEST_ATTEMPTS, Status
 from app.referrals.models import Referral
 
@@ -49,10 +48,6 @@ def fire_due_clocks(limit: int = AT_ONCE) -> int:
     return sum(_play(referral_id) for referral_id in overdue)
 
 
-_WITH_THE_PATIENT = (Group.PATIENT.value, Group.PROMISE.value)
-"""Groups of which nothing comes due while a person talks with the patient. An appointment waits for nobody."""
-
-
 def _begun_at() -> ScalarSelect[datetime]:
     """Of several that come due at one moment, who has waited longest is first."""
     referral = aliased(Referral)
@@ -71,8 +66,8 @@ def _may_fire() -> ColumnElement[bool]:
         .where(Referral.id == Clock.referral_id, patients.paused_now())
     )
     return and_(
-        or_(Clock.group.not_in(_WITH_THE_PATIENT), ~taken_over.exists()),
-        or_(Clock.group.not_in([group.value for group in clocks.STANDS_STILL]), ~paused.exists()),
+        or_(Clock.group.not_in(clocks.NOT_WHILE_TALKING), ~taken_over.exists()),
+        or_(Clock.group.not_in(clocks.STANDS_STILL), ~paused.exists()),
     )
 
 
@@ -133,7 +128,7 @@ def _is_over(referral: Referral, waiting: Clock) -> bool:
 def _do(referral: Referral, waiting: Clock) -> None:
     match Effect(waiting.effect):
         case Effect.SEND:
-            referrals.move(referral, Status.REQUESTED, by=None)  # put off while today's places are taken
+            rerouting.send_prepared(referral)  # put off while today's places are taken
         case Effect.NUDGE:
             publish(AgencySilent(referral.id, waiting.step))
         case Effect.CALL_AGENCY:

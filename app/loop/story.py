@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
@@ -80,6 +80,8 @@ class Teller:
     """The names of everybody who did something."""
     now: datetime
     zone: ZoneInfo
+    not_before: Mapping[str, datetime] = field(default_factory=dict)
+    """By group of clocks, until when its steps wait, because the patient is left alone or a person talks with them."""
 
     def who(self, staff_id: uuid.UUID | None) -> str:
         return self.people[staff_id] if staff_id else OURS
@@ -177,15 +179,20 @@ class Teller:
         named = {"name": row.patient.given_name, "organization": row.organization.name, "owner": owner}
         mine = [
             Next(
-                _(words.WORK[item.kind], by=by(item.due_at, self.now, self.zone), **named),
+                _(
+                    _to_do(item),
+                    by=by(item.due_at, self.now, self.zone),
+                    **named,
+                ),
                 self.people[item.owner_id] if item.owner_id else "",
             )
             for item in work
             if item.done_at is None and item.referral_id == row.referral.id
         ]
-        soonest = clocks[:1]
+        comes = {waiting: max(waiting.due_at, self.not_before.get(waiting.group, waiting.due_at)) for waiting in clocks}
+        soonest = sorted(comes, key=comes.__getitem__)[:1]
         return mine + [
-            Next(_(words.CLOCK[Effect(waiting.effect)], when=self.when(waiting.due_at), **named), owner)
+            Next(_(words.CLOCK[Effect(waiting.effect)], when=self.when(comes[waiting]), **named), owner)
             for waiting in soonest
         ]
 
@@ -266,6 +273,10 @@ class Teller:
         outcome = _(words.CAME_OF_IT[item.outcome or "done"])
         who = _("by %(name)s", name=self.who(item.done_by_id))
         return Step(f"{label}: {outcome}", item.done_at, text=who, quote=item.note)
+
+
+def _to_do(item: WorkItem) -> str:
+    return words.LOOK if item.detail.get("why") == "look" else words.WORK[item.kind]
 
 
 def _told_once(reports: Sequence[PatientReport]) -> Iterator[PatientReport]:

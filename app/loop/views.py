@@ -24,6 +24,7 @@ from app.patients.phones import spoken
 from app.referrals import notes
 from app.referrals import operations as referrals
 from app.referrals import schemas as referral_schemas
+from app.referrals.lifecycle import Status
 from app.referrals.models import Referral
 from app.staff.access import allow, me
 from app.staff.permissions import Action, Role
@@ -77,14 +78,22 @@ def writing_down(referral_id: uuid.UUID, said: str) -> Response | Page:
     try:
         _keep(page.row.referral, form)
     except Invalid as invalid:
+        session.rollback()
         return _write_down_page(page, form, request.form, referral_schemas.boxes_of(invalid.fields))
     except DomainError as refused:  # somebody was faster, so this form may not even be there any more
         session.rollback()
         flash(refused.sentence, "error")
         return redirect(url_for(".referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)
     session.commit()
-    flash(_("Kept, in their voice.") if form.what == queries.ANSWER else _("Kept."), "success")
+    flash(_said(page.row.referral, form), "success")
     return redirect(url_for(".referral", referral_id=referral_id), HTTPStatus.SEE_OTHER)
+
+
+def _said(referral: Referral, form: Said) -> str:
+    """What has come of it."""
+    if form.what == queries.AGREES and referral.status is Status.DRAFT:
+        return _("Kept. Today's places there are taken: it is sent by itself as soon as there are new ones.")
+    return _("Kept, in their voice.") if form.what == queries.ANSWER else _("Kept.")
 
 
 def _sayable(referral_id: uuid.UUID, said: str) -> tuple[ReferralPage, Said]:
@@ -107,7 +116,7 @@ def _keep(referral: Referral, form: Said) -> None:
         (rerouting.agree if form.what == queries.AGREES else rerouting.veto)(referral)
         return
     step = forms.load(referral_schemas.TransitionIn(), {**referral_schemas.step_of(request.form), **form.step})
-    referrals.move(referral, step.pop("status"), by=me(), **step)
+    referrals.say(referral, step.pop("status"), by=me(), **step)
 
 
 def _write_down_page(page: ReferralPage, form: Said, values: Mapping[str, str], errors: Mapping[str, str]) -> Page:

@@ -63,6 +63,9 @@ WORK = {
     Kind.URGENT_TEXT: marked("Call %(name)s at once"),
 }
 
+LOOK = marked("Visit %(name)s, or ask %(organization)s, %(by)s")
+"""The same, where calling was in vain."""
+
 WORKED = {
     Kind.OFFER_NEXT: marked("Offering the next match"),
     Kind.RESOLVE_DISPUTE: marked("Finding out which answer holds"),
@@ -77,7 +80,7 @@ WORKED = {
     Kind.CONFIRM_WALK_IN: marked("Asking whether help came"),
     Kind.URGENT_TEXT: marked("Calling %(name)s at once"),
 }
-"""The same, looked back on."""
+"""Work, looked back on."""
 
 BECAME = {
     Became.PLANNED: marked("The appointment stands"),
@@ -150,13 +153,6 @@ def wait(amount: int, unit: Unit) -> str:
     return _(one) if amount == 1 else _(many, n=amount)
 
 
-UNITS = {
-    Unit.HOURS: marked("hours"),
-    Unit.DAYS: marked("days"),
-    Unit.BUSINESS_DAYS: marked("business days"),
-    Unit.WORKING_HOURS: marked("working hours"),
-}
-
 DELIVERY = {
     State.HELD: marked("held back"),
     State.QUEUED: marked("waiting to be sent"),
@@ -224,7 +220,7 @@ UNDERSTOOD = {
     "reaction": marked("reacted to our text"),
     "auto_reply": marked("the phone answered by itself"),
     "repeated": marked("said before"),
-    "which-request": marked("does not say which request it is about"),
+    "which-request": marked("does not say which referral it is about"),
 }
 """What was understood from a text that answered no question of ours."""
 

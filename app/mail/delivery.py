@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from app.messaging.delivery import Accepted, NotSent, Outcome, Refused, Unsure
 
+LISTING = "listing"
+"""The purpose of e-mails that are written to hundreds of agencies at once, and that every other one goes before."""
+
 
 class State(StrEnum):
     QUEUED = "queued"

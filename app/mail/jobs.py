@@ -64,7 +64,7 @@ def claim_next(gateway: Gateway) -> Claim | None:
     while email := session.scalars(
         select(Email)
         .where(Email.state == State.QUEUED, Email.due_at <= clock.now())
-        .order_by(Email.due_at, Email.position)
+        .order_by(Email.purpose == delivery.LISTING, Email.due_at, Email.position)
         .limit(1)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)

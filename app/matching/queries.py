@@ -35,6 +35,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from app import clock
 from app.db import session
 from app.directory import queries as directory
+from app.directory import searching
 from app.directory.codes import LocationType, ServiceStatus
 from app.directory.models import OFFERED, Address, Organization, Service, ServiceAtLocation
 from app.errors import NotFound
@@ -179,7 +180,7 @@ def why_not_named(question: Question, name: str, at: datetime | None = None) -> 
 
 def _named(name: str) -> Select[*tuple[Any, ...]]:
     """What people can find goes before what is closed or gone, of which a bounded number is looked through."""
-    found = [card.id for card in directory.search(name, limit=MOST_NAMED).cards]
+    found = [card.id for card in searching.search(name, limit=MOST_NAMED).cards]
     gone = (
         select(Service.id)
         .where(or_(Service.status != ServiceStatus.ACTIVE, Service.withdrawn_at.is_not(None)))
@@ -234,13 +235,18 @@ def question_for(need: Need, patient: Patient) -> Question:
         language=patient.language,
         age=_age(patient.birth_date, clock.now().date()),
         urgent=need.urgent,
-        declined_services=frozenset(row.service_id for row in past if row.bearing is Bearing.DECLINED),
-        asked_services=frozenset(row.service_id for row in past if row.bearing is Bearing.ASKED),
+        declined_services=_had(past, Bearing.DECLINED),
+        asked_services=_had(past, Bearing.ASKED),
         helping_organizations=frozenset(row.organization_id for row in past if row.bearing is Bearing.HELPING),
         consented_organizations=patients.may_tell_only(patient.id),
         is_one_of=frozenset(_AUDIENCE_OF[trait] for trait, holds in told.items() if holds),
         is_none_of=frozenset(_AUDIENCE_OF[trait] for trait, holds in told.items() if not holds),
     )
+
+
+def _had(past: Sequence[Row[*tuple[Any, ...]]], bearing: Bearing) -> frozenset[uuid.UUID]:
+    """Services with this behind them, also under the name of another that they were found to be."""
+    return directory.and_what_they_became(row.service_id for row in past if row.bearing is bearing)
 
 
 _AUDIENCE_OF = {

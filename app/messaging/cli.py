@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import click
-from flask.cli import AppGroup
 
 from app import i18n
+from app.commands import Commands
 from app.config import settings
 from app.i18n import LANGUAGES, Review
 from app.messaging import operations, segments
 
-cli = AppGroup("messages", help="What is texted to patients, and what they answer.")
+cli = Commands("messages", help="What is texted to patients, and what they answer.")
 
 A_LONG_DAY = date(2026, 9, 30)
 """A Wednesday in September is as long as a day gets in most languages."""

@@ -303,7 +303,7 @@ def end(patient_id: uuid.UUID) -> Response | Page:
 def take_back_ending(patient_id: uuid.UUID) -> Response:
     operations.take_back_ending(_patient(patient_id, Action.END_PATIENT).id, by=me())
     session.commit()
-    flash(_("Taken back. Requests that were cancelled stay cancelled; offer help again."), "success")
+    flash(_("Taken back. Referrals that were cancelled stay cancelled; offer help again."), "success")
     return _to_patient(patient_id)
 
 

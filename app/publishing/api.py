@@ -30,7 +30,6 @@ bp = Blueprint("hsds", __name__, url_prefix=PREFIX, description="The directory, 
 
 OPEN = "the directory is there to be known; it holds no patient's data, and hides confidential addresses"
 
-_ENVELOPE = frozenset({"page", "per_page", "format", "full", "full_service", "minimal"})
 _FILTERS = frozenset(field.name for field in fields(Wanted))
 
 

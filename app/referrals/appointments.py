@@ -7,6 +7,7 @@ appointment.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date
 from email.utils import parseaddr
 from urllib.parse import urlsplit
@@ -50,6 +51,12 @@ def ahead(referral_id: uuid.UUID) -> Appointment | None:
         .where(Appointment.referral_id == referral_id, Appointment.became == Became.PLANNED)
         .execution_options(populate_existing=True)
     )
+
+
+def all_of(referral_id: uuid.UUID) -> Sequence[Appointment]:
+    """Every appointment of a referral, whatever became of it, in the order in which they were made."""
+    made = select(Appointment).where(Appointment.referral_id == referral_id).order_by(Appointment.created_at)
+    return session.scalars(made).all()
 
 
 def schedule(referral: Referral, plan: Plan, *, by: StaffMember | None) -> Appointment:

@@ -145,6 +145,15 @@ def next_steps(old: Status, actor: Actor) -> tuple[Status, ...]:
     return tuple(new for (start, new), actors in STEPS.items() if start is old and actor in actors)
 
 
+AT_ONCE = (Status.ON_HOLD, Status.COMPLETED)
+
+
+def sayable(old: Status) -> tuple[Status, ...]:
+    """What an agency may say in one word; of a request also what follows only after it was accepted."""
+    steps = next_steps(old, Actor.AGENCY)
+    return (*steps, *AT_ONCE) if old is Status.REQUESTED else steps
+
+
 def reasons_for(new: Status, actor: Actor) -> tuple[str, ...]:
     """Which reasons `actor` may give for a step to `new`, in the order they are offered."""
     codes = REASONS.get(new, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -153,12 +153,6 @@ def unread(referral_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, int]:
     for referral_id in session.scalars(_unread().where(Note.referral_id.in_(list(referral_ids)))):
         found[referral_id] = found.get(referral_id, 0) + 1
     return found
-
-
-def unread_of(organization_id: uuid.UUID) -> Sequence[uuid.UUID]:
-    """The open referrals of an organization in which its senders have written something new."""
-    wanted = _unread().where(Referral.organization_id == organization_id, Referral.status.in_(OPEN)).distinct()
-    return session.scalars(wanted).all()
 
 
 def _unread() -> Select[uuid.UUID]:

@@ -29,6 +29,7 @@ from app.patients.models import ConsentKind, Patient
 from app.referrals import intake, words
 from app.referrals.closing import Barrier, Says
 from app.referrals.lifecycle import (
+    AT_ONCE,
     ENDED,
     FEWEST_ATTEMPTS,
     HELPS,
@@ -112,7 +113,7 @@ def send(  # noqa: PLR0913  a referral is this many facts
         with session.begin_nested():
             session.add(referral)
     except IntegrityError as error:
-        raise DomainError(_("This request is already open. You can follow it on the patient's page.")) from error
+        raise DomainError(_("This referral is already open. You can follow it on the patient's page.")) from error
     audit.record("sent", "referral", referral.id, by=by.id)
     return move(referral, Status.REQUESTED, by=by)
 
@@ -262,8 +263,8 @@ def move(  # noqa: PLR0913  a step is this many facts
     actor = actor_of(by, referral) if by else Actor.AGENCY if contact else Actor.SENDER
     _refuse_impossible(old, new, said_by or actor)
     _refuse_incomplete(new, said_by or actor, reason, outcome)
-    if new in HELPS:
-        lock(referral.id)  # the others of its group are recalled with it
+    if new in HELPS or new is Status.REQUESTED:
+        lock(referral.id)  # the others of its group are recalled with it; and before the need, as everywhere
     if new is Status.REQUESTED:  # what was prepared earlier may find the places of today taken
         screening.locked(referral.need_id)
         intake.hold([referral.service_at_location_id])
@@ -311,6 +312,24 @@ def move(  # noqa: PLR0913  a step is this many facts
     audit.record("moved", "referral", referral.id, by=by.id if by else None, old=old.value, new=new.value)
     publish(ReferralMoved(referral.id, transition.id, old.value, new.value, values["reason_code"], on_to))
     return referral
+
+
+def say(
+    referral: Referral,
+    new: Status,
+    *,
+    promised_by: date | None = None,
+    **step: Any,  # noqa: ANN401  as `move` takes it
+) -> Referral:
+    """Take the step that an agency says in one word, and raise what `move` does.
+
+    Who puts somebody on the waiting list, or has served them, has accepted them; nobody is told of that by itself.
+    """
+    if referral.status is Status.REQUESTED and new in {*AT_ONCE, Status.IN_PROGRESS}:
+        who = {name: step[name] for name in ("by", "contact", "said_by") if name in step}
+        move(referral, Status.ACCEPTED, promised_by=promised_by, on_to=new, **who)
+        return move(referral, new, **step)
+    return move(referral, new, promised_by=promised_by, **step)
 
 
 def lock(referral_id: uuid.UUID) -> Referral:

@@ -133,12 +133,6 @@ def inbox(staff: StaffMember, statuses: Collection[Status] = tuple(Status), limi
     return rows(received.order_by(Referral.created_at.desc()).limit(limit))
 
 
-def inbox_counts(staff: StaffMember) -> dict[Status, int]:
-    """How many an agency has received, by where they stand."""
-    received = visible_to(staff, Action.SEE_INBOX).with_only_columns(Referral.status, func.count())
-    return dict(session.execute(received.group_by(Referral.status)).all())
-
-
 def open_of_patient(patient_id: uuid.UUID) -> Sequence[Referral]:
     """For the platform itself: it asks for nobody's permission."""
     return session.scalars(

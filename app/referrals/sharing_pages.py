@@ -52,7 +52,7 @@ def share(patient_id: uuid.UUID) -> Response | Page:
     only = said["named"] if limited else None
     operations.agree_to_tell(patient, only, how=said["how"], by=me())
     session.commit()
-    flash(_("Kept. Open requests to others were called back.") if limited else _("Kept."), "success")
+    flash(_("Kept. Open referrals to others were called back.") if limited else _("Kept."), "success")
     return redirect(url_for("patients.consents", patient_id=patient.id), HTTPStatus.SEE_OTHER)
 
 

@@ -169,7 +169,7 @@ OF_REFERRALS = {
 AWAITED = Measure[Judged](
     "answers_awaited",
     marked("Answers that were due"),
-    marked("Requests whose fourth business day is over, but for those that nobody needed any more."),
+    marked("Referrals whose fourth business day is over, but for those that nobody needed any more."),
     lambda it: it.due,
 )
 ANSWERED_OR_REROUTED = Measure[Judged](
@@ -196,4 +196,4 @@ LEFT_WAITING = (ANSWERED_OR_REROUTED, SILENCE_TO_PERSON)
 """Whether silence is noticed in time; `app.reports.waiting` reads what they are counted over."""
 
 ORPHANS_LABEL = marked("Forgotten")
-ORPHANS_SENTENCE = marked("Open requests for which nothing will ever come due. There must be none.")
+ORPHANS_SENTENCE = marked("Open referrals for which nothing will ever come due. There must be none.")

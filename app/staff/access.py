@@ -106,6 +106,7 @@ def init_app(app: Flask) -> None:
     login_manager.user_loader(_from_session)
     app.before_request(_guard)
     app.context_processor(_for_templates)
+    app.jinja_env.globals["typed_by"] = _typed_by
 
 
 def _from_session(kept: str) -> StaffMember | None:
@@ -144,6 +145,11 @@ def _for_templates() -> dict[str, Any]:
     }
 
 
+def _typed_by() -> str:
+    """What a form bears that is shown to whoever is signed in now."""
+    return unsent.mark(g.staff.id if g.get("staff") else None)
+
+
 def _guard() -> Response | tuple[str, int] | None:
     g.staff = None
     view = current_app.view_functions.get(request.endpoint or "")
@@ -158,7 +164,7 @@ def _guard() -> Response | tuple[str, int] | None:
     if staff is None:
         if is_api():
             raise Unauthorized(_("Send a valid token: Authorization: Bearer …"))
-        if form := unsent.refused():
+        if (form := unsent.refused()) and form.by:
             return sign_in_page(form), HTTPStatus.UNAUTHORIZED
         return redirect(
             url_for("staff.sign_in", next=request.full_path.rstrip("?") if request.method == "GET" else None)

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from flask.cli import AppGroup
 
 from app import forms
+from app.commands import Commands
 from app.db import session
 from app.errors import Invalid
 from app.staff import operations, queries, schemas
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 
-cli = AppGroup("staff", help="People who sign in.")
+cli = Commands("staff", help="People who sign in.")
 
 
 @cli.command("token")
@@ -58,7 +58,7 @@ def team(name: str, phone: str, time_zone: str) -> None:
 
 @cli.command("add")
 @click.argument("email")
-@click.option("--name", required=True)
+@click.option("--name", required=True, help="As colleagues read it.")
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option("--team", help="Of a health worker or team lead: the name that “staff team” gave it.")
 @click.option("--organization", default="", help="Of an agency: the name that the directory has.")

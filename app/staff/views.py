@@ -65,7 +65,10 @@ def signing_in() -> Response | tuple[str, int]:
     response: Response = redirect(
         forms.our_page(request.args.get("next", "")) or url_for(".home"), HTTPStatus.SEE_OTHER
     )
-    if form := unsent.carried():
+    form = unsent.carried()
+    if form and form.by != unsent.mark(staff.id):
+        flash(_("What somebody else had typed here before you signed in is not shown to you."), "error")
+    elif form:
         response = make_response(unsent.page(form, _("You are signed in. Look at it and send it once more.")))
     _mark(response, operations.marker(staff.email))
     return response

@@ -54,7 +54,7 @@ KIND: Mapping[Kind, str] = {
 
 OUTCOME = {"done": marked("Done"), "not-reached": marked("Not reached"), "not-needed": marked("Not needed")}
 
-_NO_NEWS = frozenset({"silent", "asked", "look", "opted-out-at-rest"})
+_NO_NEWS = frozenset({"silent", "asked", "look", "opted-out-at-rest", "awaiting-documents", "awaiting-patient"})
 """Why to call somebody whom nothing new is to be told."""
 _FAILED = "text-"
 """How the codes of texts begin that did not arrive; the rest is the carrier's."""
@@ -141,13 +141,16 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
         "silence": marked("%(organization)s has not answered. Offer %(name)s the next match."),
         "cancelled": marked("%(organization)s ended it. Offer %(name)s the next match."),
         "came-back": marked(
-            "The request to %(organization)s was cancelled when %(name)s was thought gone. Offer %(name)s help again."
+            "The referral to %(organization)s was cancelled when %(name)s was thought gone. Offer %(name)s help again."
         ),
         "onward": marked("%(organization)s suggests %(suggested)s instead. Offer it to %(name)s."),
         "veto": marked("%(name)s does not want %(organization)s to be asked. Offer another place."),
+        "closed-meanwhile": marked(
+            "%(organization)s was to be asked next and takes nobody now. Offer %(name)s another place."
+        ),
         "not-them": marked("%(name)s does not want %(organization)s to be told. Offer one of those that may be."),
         "recalled-silence": marked("%(organization)s did not answer and was recalled. Offer %(name)s the next match."),
-        "recalled-by-sender": marked("The request to %(organization)s was recalled. Offer %(name)s the next match."),
+        "recalled-by-sender": marked("The referral to %(organization)s was recalled. Offer %(name)s the next match."),
     },
     Kind.RESOLVE_DISPUTE: {
         "quoted": marked("%(organization)s says: “%(agency_said)s”. %(name)s says: “%(patient_said)s”.")
@@ -205,9 +208,13 @@ _BY_CODE: Mapping[Kind, Mapping[str, str]] = {
         ),
         "opted-out": marked("%(name)s texted STOP and gets no more texts."),
         "opted-out-at-rest": marked(
-            "%(name)s texted STOP and gets no more texts. No request is open. Agree on another way to keep in touch."
+            "%(name)s texted STOP and gets no more texts. No referral is open. Agree on another way to keep in touch."
         ),
         "asked": marked("%(name)s asks for a call."),
+        "awaiting-documents": marked(
+            "%(organization)s waits for documents from %(name)s. Call and find out which, and help to get them."
+        ),
+        "awaiting-patient": marked("%(organization)s waits for %(name)s. Call and find out what is missing."),
         "silent": marked("%(name)s has not answered our texts. Ask whether help came."),
         "look": marked("%(name)s answers neither texts nor calls. Visit, or ask %(organization)s whether help came."),
     },

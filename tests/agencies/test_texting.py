@@ -66,6 +66,21 @@ def test_a_code_answers(session: Db, words: str, becomes: Status, reason: str | 
     assert names[-1] == "Rosa Diaz"
 
 
+@pytest.mark.parametrize("words", ["Acepto CODE", "ACEPTO: CODE!", "accepted CODE", "CODE accept"])
+def test_a_yes_may_be_said_as_people_say_it(session: Db, words: str) -> None:
+    case = asked()
+    assert "Thank you" in say(case, words)
+    assert status(session, case) is Status.ACCEPTED
+
+
+def test_a_yes_to_somebody_on_the_waiting_list_says_that_their_turn_has_come(session: Db) -> None:
+    case = asked()
+    say(case, "W CODE")
+    for _ in range(2):
+        assert "Thank you" in say(case, "A CODE")
+        assert status(session, case) is Status.IN_PROGRESS
+
+
 def test_full_pauses_the_service(session: Db) -> None:
     case = asked()
     say(case, "FULL CODE")

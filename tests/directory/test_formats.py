@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, scoped_session
 
-from app.directory import flat
+from app.directory import flat, importing
 from app.directory.flat import MappingError, read_hours
 from app.directory.importing import ImportReport, Wishes, import_directory
 from app.directory.models import (
@@ -88,6 +88,19 @@ def test_hsds_1_comes_in_as_hsds_3(session: DB, tmp_path: Path) -> None:
     assert session.scalars(select(TaxonomyTerm.code)).one() == "BD-5000.8300"
     assert session.scalars(select(ServiceNeed.need)).all() == ["food"]
     assert not import_directory(tmp_path, "old").changed_anything
+
+
+def test_several_languages_in_one_cell_are_several(session: DB, tmp_path: Path) -> None:
+    said = ("Spanish, Russian", "Vietnamese", "Whistling and Russian")
+    languages = [{"id": f"l{n}", "service_id": "1", "language": words} for n, words in enumerate(said)]
+    import_directory(write(tmp_path, {**OLD, "phones": [], "languages": languages}), "old")
+    found = session.execute(select(Language.source_id, Language.code, Language.name).order_by(Language.source_id)).all()
+    assert [tuple(row) for row in found] == [
+        ("l0", "es", "Spanish"),
+        ("l0:ru", "ru", "Russian"),
+        ("l1", "vi", "Vietnamese"),
+        ("l2", None, "Whistling and Russian"),
+    ]
 
 
 @pytest.mark.usefixtures("session")
@@ -188,6 +201,51 @@ def test_json_comes_in_however_it_is_wrapped(session: DB, tmp_path: Path, name: 
     assert session.scalars(select(Language.phone_id.is_not(None))).one()
     assert session.scalars(select(ServiceNeed.need)).all() == ["food"]
     assert not import_directory(tmp_path / name, "json").changed_anything
+
+
+def test_files_of_json_are_read_in_the_order_in_which_they_speak_of_each_other(
+    session: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 1)  # rows of one batch are put in order anyway
+    for name, row in {
+        "attributes": {"id": "a1", "link_id": "s1", "link_entity": "service", "taxonomy_term_id": "t1"},
+        "organizations": {"id": "o1", "name": "Harbor Kitchen"},
+        "services": {"id": "s1", "name": "Meals", "organization_id": "o1", "status": "active"},
+        "taxonomies": {"id": "x1", "name": "Ours"},
+        "taxonomy_terms": {"id": "t1", "code": "BD-1800.2000", "name": "Food Pantries", "taxonomy_id": "x1"},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps([row]))
+    assert nothing_wrong(import_directory(tmp_path, "json"))
+    assert session.scalars(select(ServiceNeed.need)).all() == ["food"]
+
+
+def test_what_is_drawn_in_json_is_kept_in_numbers(session: DB, tmp_path: Path) -> None:
+    corners = [[-77, 39], [-76.5, 39], [-76.5, 40], [-77, 39]]
+    drawn = {"type": "Feature", "properties": {"code": "7"}, "geometry": {"type": "Polygon", "coordinates": [corners]}}
+    area = {"id": "a1", "extent": drawn, "extent_type": "geojson"}
+    (tmp_path / "services.json").write_text(json.dumps([{**SECOND, "service_areas": [area]}]))
+    import_directory(tmp_path, "json")
+    assert json.loads(session.scalars(select(ServiceArea.extent)).one() or "") == drawn
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"locations": ["l1", "l1"]},
+        {"locations": [{"id": "l1"}]},
+        {"location_ids": ["l1"]},
+        {"location_id": "l1"},
+        {"service_at_locations": [{"id": "s1:at:l1", "location": {"id": "l1"}}]},
+    ],
+)
+def test_what_json_only_names_by_its_id_stands_elsewhere(session: DB, tmp_path: Path, where: dict[str, object]) -> None:
+    service = {"id": "s1", "name": "Meals", "organization": {"id": "o1"}, "status": "active", **where}
+    location = {"id": "l1", "name": "Hall", "latitude": 39.29, "longitude": -76.61}
+    files = {"services": [service], "organizations": [{"id": "o1", "name": "Kitchen"}], "locations": [location]}
+    (tmp_path / "directory.json").write_text(json.dumps(files))
+    assert nothing_wrong(import_directory(tmp_path, "json"))
+    assert session.scalars(select(ServiceAtLocation.source_id)).all() == ["s1:at:l1"]
+    assert session.scalars(select(Location.name)).all() == ["Hall"]
 
 
 @pytest.mark.parametrize(

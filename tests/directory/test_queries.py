@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.directory import queries
+from app.directory import queries, searching
 from app.directory.codes import CapacityStatus
 from app.directory.importing import import_directory
 from app.directory.operations import set_capacity
@@ -80,8 +80,8 @@ def test_a_confidential_place_without_an_address_is_where_it_serves(tmp_path: Pa
 
 def test_a_confidential_place_is_not_found_by_its_zip_code(tmp_path: Path) -> None:
     shown(tmp_path, locations=first("locations", confidential="true"))
-    assert queries.search(near="21224").total == 0
-    assert queries.search(near="Baltimore").total == 1
+    assert searching.search(near="21224").total == 0
+    assert searching.search(near="Baltimore").total == 1
 
 
 def test_what_is_remote_has_no_address(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_what_is_withdrawn_has_no_card(tmp_path: Path) -> None:
     shown(tmp_path)
     import_directory(write(tmp_path, town(service_at_location=[other])), "town")
     assert queries.card(OFFER_ID) is None
-    assert queries.search().total == 1
+    assert searching.search().total == 1
 
 
 def test_cards_come_in_the_order_asked_for(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_many_cards_cost_as_many_queries_as_one(session: scoped_session[Session]
     services = [{**town()["services"][0], "id": str(n), "name": f"Service {n}"} for n in range(30)]
     offers: list[Cells] = [{"id": f"o{n}", "service_id": str(n), "location_id": LOCATION} for n in range(30)]
     import_directory(write(tmp_path, {**town(services=services, service_at_location=offers), "phones": []}), "town")
-    found = [card.id for card in queries.search(limit=30).cards]
+    found = [card.id for card in searching.search(limit=30).cards]
     statements: list[str] = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *args: statements.append(args[2]))
     queries.cards(found[:1])
@@ -203,7 +203,7 @@ def test_many_cards_cost_as_many_queries_as_one(session: scoped_session[Session]
 )
 def test_search(tmp_path: Path, criteria: dict[str, object], total: int) -> None:
     shown(tmp_path)
-    found = queries.search(**criteria)  # type: ignore[arg-type]
+    found = searching.search(**criteria)  # type: ignore[arg-type]
     assert (found.total, len(found.cards)) == (total, total)
 
 
@@ -215,7 +215,7 @@ def test_organizations_are_found_by_name(tmp_path: Path) -> None:
 
 def test_services_by_need(tmp_path: Path) -> None:
     shown(tmp_path)
-    assert queries.services_by_need() == {"food": 1}
+    assert searching.services_by_need() == {"food": 1}
 
 
 def test_the_newest_import_comes_first(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, scoped_session
 
 from app.config import ROOT
-from app.directory import queries
+from app.directory import searching
 from app.directory.importing import ImportReport, import_directory
 from app.directory.models import Location, Schedule, Service, ServiceNeed
 
@@ -34,7 +34,7 @@ def test_the_seed_has_nothing_to_complain_about() -> None:
     report = import_directory(ROOT / "seed" / "directory", "seed")
     assert report.problems == ()
     assert report.tables["service"].new > 0
-    assert {"food", "housing", "transport", "utilities"} <= queries.services_by_need().keys()
+    assert {"food", "housing", "transport", "utilities"} <= searching.services_by_need().keys()
     assert not import_directory(ROOT / "seed" / "directory", "seed").changed_anything
 
 
@@ -53,7 +53,7 @@ def test_baltimore(session: scoped_session[Session]) -> None:
         ("phones.csv", "number"),
     }
     assert session.scalar(select(func.count()).where(Location.latitude.is_(None))) == 133
-    by_need = queries.services_by_need()
+    by_need = searching.services_by_need()
     assert by_need["food"] > 200
     assert by_need["housing"] > 100
     assert by_need["utilities"] > 30
@@ -73,6 +73,6 @@ def test_a_small_county(session: scoped_session[Session]) -> None:
     meals = session.scalars(select(Service.id).where(Service.name == "Meals on Wheels - South County")).one()
     assert session.scalars(select(ServiceNeed.need).where(ServiceNeed.service_id == meals)).all() == ["food"]
     assert session.scalar(select(func.count()).where(Schedule.closed, Schedule.yearly)) == 3
-    card = next(card for card in queries.search("Passport Photos").cards)
+    card = next(card for card in searching.search("Passport Photos").cards)
     assert card.hours[:2] == ("Mon 8 am–noon and 2 pm–4 pm", "Wed 10 am–3 pm")
     assert unchanged(import_directory(folder, "small-county"), 23)

@@ -1,5 +1,4 @@
 """Directories that nobody here had seen: what must be in the database afterwards, and what the report must say."""
-# ruff: noqa: E501  a line of the table stays one line
 
 from __future__ import annotations
 
@@ -52,11 +51,18 @@ class Expected:
     said: Said
 
 
+GOOD_LINES = (*range(1, 5), 6, 7, *range(9, 21))
+"""Of `lines_of_organizations`."""
+
 DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.ohana_county,
         "Ohana CSV",
-        "taxonomy 2, taxonomy_term 7, organization 3, location 4, address 2, accessibility 4, service 15, service_at_location 15, phone 2, language 5, schedule 6, service_area 2, required_document 3, attribute 17",
+        (
+            "taxonomy 2, taxonomy_term 7, organization 3, location 4, address 2, accessibility 4, service 15, "
+            "service_at_location 15, phone 2, language 5, schedule 6, service_area 2, required_document 3, "
+            "attribute 17"
+        ),
         "food 2, housing 2",
         (
             ("addresses.csv", 2, "postal_code", "“2139” has lost its first zero; it was taken as 02139", "taken"),
@@ -67,10 +73,10 @@ DIRECTORIES: tuple[Expected, ...] = (
             ("organizations.csv", None, None, "is not UTF-8; it was read as Windows-1252", "taken"),
             ("organizations.csv", 4, "name", "is empty", "left out"),
             ("organizations.csv", 5, "website", "“http://” is not a web address; it was left empty", "taken"),
-            ("phones.csv", 5, None, "belongs to nothing: organization_id and service_id and service_at_l", "left out"),
+            ("phones.csv", 5, None, "belongs to nothing", "left out"),
             ("phones.csv", 4, "number", "“6.17884E+09” is what a spreadsheet has left of a number", "left out"),
             ("regular_schedules.csv", 5, "byday", "“Funday” is not a day of the week", "left out"),
-            ("regular_schedules.csv", 6, "opens_at", "“9” does not say whether it is morning or afternoo", "left out"),
+            ("regular_schedules.csv", 6, "opens_at", "“9” does not say whether it is morning or afternoon", "left out"),
             ("services.csv", 5, "location_id", "“77” is not in the package", "left out"),
             ("services.csv", 3, "taxonomy_ids", "“999” is not in the taxonomy", "taken"),
         ),
@@ -78,7 +84,10 @@ DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.miami,
         "HSDS 1 or 2 tables",
-        "taxonomy 1, taxonomy_term 3, organization 9, location 10, address 10, service 11, service_at_location 9, phone 10, language 4, schedule 9, attribute 9",
+        (
+            "taxonomy 1, taxonomy_term 3, organization 9, location 10, address 10, service 11, "
+            "service_at_location 9, phone 10, language 4, schedule 9, attribute 9"
+        ),
         "food 8, housing 1",
         (
             ("LANGUAGES.CSV", 3, "name", "“Creole” is no language we know; its name was kept", "taken"),
@@ -88,7 +97,7 @@ DIRECTORIES: tuple[Expected, ...] = (
             ("POSTAL_ADDRESSES.CSV", 3, "location_id", "is empty", "left out"),
             ("REGULAR_SCHEDULES.CSV", 11, "closes_at", "is the same as opening time", "left out"),
             ("SERVICES.CSV", 13, "id", "is empty", "left out"),
-            ("SERVICES.CSV", 12, "status", "“who knows” is none of active, inactive, defunct, temporarily c", "taken"),
+            ("SERVICES.CSV", 12, "status", "“who knows” is none of active, inactive, defunct", "taken"),
             ("SERVICES_AT_LOCATION.CSV", 11, "location_id", "there is no location “99”", "left out"),
             ("SERVICE_TAXONOMY.CSV", 11, "taxonomy_term_id", "there is no taxonomy term “ZZ”", "left out"),
         ),
@@ -96,10 +105,13 @@ DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.chicago,
         "HSDS 1 or 2 tables",
-        "taxonomy_term 2, organization 6, location 6, address 6, service 7, service_at_location 6, schedule 6, required_document 1, attribute 7",
+        (
+            "taxonomy_term 2, organization 6, location 6, address 6, service 7, service_at_location 6, schedule 6, "
+            "required_document 1, attribute 7"
+        ),
         "essentials 6, food 1",
         (
-            ("regular_schedule.csv", 7, "freq", "“YEARLY” is neither WEEKLY nor MONTHLY; the row was taken ", "taken"),
+            ("regular_schedule.csv", 7, "freq", "“YEARLY” is neither WEEKLY nor MONTHLY; the row was taken", "taken"),
             ("required_document.csv", 4, "service_id", "there is no service “s99”", "left out"),
             ("service.csv", 9, "id", "“s1” is there twice; the first one counts", "left out"),
         ),
@@ -107,31 +119,35 @@ DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.open_referral_uk,
         "HSDS JSON",
-        "taxonomy 1, taxonomy_term 1, organization 1, location 23, address 23, accessibility 23, service 21, service_at_location 21, contact 21, phone 21, language 21, schedule 21, service_area 21, cost_option 21, attribute 21, funding 21",
+        (
+            "taxonomy 1, taxonomy_term 1, organization 1, location 23, address 23, accessibility 23, service 21, "
+            "service_at_location 21, contact 21, phone 21, language 21, schedule 21, service_area 21, "
+            "cost_option 21, attribute 21, funding 21"
+        ),
         "food 21",
         (
-            *each(
-                "services-page-1.json", range(1, 11), "opens_at", "“09:00:00Z” is in UTC without a time zon", "taken"
-            ),
+            *each("services-page-1.json", range(1, 11), "opens_at", "“09:00:00Z” is in UTC", "taken"),
             ("services-page-2.json", 4, None, "is no object", "left out"),
-            ("services-page-2.json", 3, "minimum_age", "“10000000000000000000000000000000000000000000000000", "taken"),
+            ("services-page-2.json", 3, "minimum_age", "“1000000000", "taken"),
             ("services-page-2.json", 2, "name", "is empty", "left out"),
-            *each("services-page-2.json", range(1, 4), "opens_at", "“09:00:00Z” is in UTC without a time zon", "taken"),
-            *each(
-                "services-page-2.json", range(5, 15), "opens_at", "“09:00:00Z” is in UTC without a time zon", "taken"
-            ),
+            *each("services-page-2.json", range(1, 4), "opens_at", "“09:00:00Z” is in UTC", "taken"),
+            *each("services-page-2.json", range(5, 15), "opens_at", "“09:00:00Z” is in UTC", "taken"),
             ("services-page-2.json", 1, "organization_id", "is empty", "left out"),
         ),
     ),
     Expected(
         unseen.hsds_3_page,
         "HSDS JSON",
-        "taxonomy 1, taxonomy_term 1, unit 1, organization 1, location 1, address 1, accessibility 1, service 19, service_at_location 18, phone 19, language 19, schedule 19, service_area 19, required_document 19, service_capacity 19, attribute 19",
+        (
+            "taxonomy 1, taxonomy_term 1, unit 1, organization 1, location 1, address 1, accessibility 1, "
+            "service 19, service_at_location 18, phone 19, language 19, schedule 19, service_area 19, "
+            "required_document 19, service_capacity 19, attribute 19"
+        ),
         "food 19",
         (
-            ("services.json", 5, "byweekno", "“41,42” picks single weeks of the year; these hours are kept,", "taken"),
-            ("services.json", 7, "freq", "“YEARLY” is neither WEEKLY nor MONTHLY; the row was taken without", "taken"),
-            ("services.json", 8, "interval", "“2” skips months; these hours are kept, and shown to nobody", "taken"),
+            ("services.json", 5, "byweekno", "“41,42” picks single weeks of the year; these hours are kept", "taken"),
+            ("services.json", 7, "freq", "“YEARLY” is neither WEEKLY nor MONTHLY; the row was taken", "taken"),
+            ("services.json", 8, "interval", "“2” skips months; these hours are kept", "taken"),
             ("services.json", 11, "name", "is empty", "left out"),
             ("services.json", 11, "name", "is an object and no text; it was left out", "taken"),
         ),
@@ -139,47 +155,56 @@ DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.icarol_2025,
         "iCarol CSV",
-        "taxonomy_term 3, organization 6, location 7, address 7, service 11, service_at_location 10, phone 12, schedule 27, service_area 4, attribute 13",
+        (
+            "taxonomy_term 3, organization 6, location 7, address 7, service 11, service_at_location 10, phone 12, "
+            "schedule 27, service_area 4, attribute 13"
+        ),
         "food 9",
         (
-            ("Resources 2025-10.csv", 18, "ExcludeFromWebsite", "says that it is not for the public, and", "left out"),
+            ("Resources 2025-10.csv", 18, "ExcludeFromWebsite", "says that it is not for the public", "left out"),
             ("Resources 2025-10.csv", 19, "organization_id", "there is no organization “999”", "left out"),
         ),
     ),
     Expected(
         unseen.airtable,
         "HSDS 3 tables",
-        "taxonomy_term 1, organization 6, location 5, service 6, service_at_location 7, phone 5, language 5, schedule 5, attribute 6",
+        (
+            "taxonomy_term 1, organization 6, location 5, service 6, service_at_location 7, phone 5, language 5, "
+            "schedule 5, attribute 6"
+        ),
         "food 6",
         (
-            ("Locations-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows say", "taken"),
-            ("Organizations-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows say", "taken"),
-            ("Phones-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows say", "taken"),
+            ("Locations-Grid view.csv", 1, "id", "is not a column", "taken"),
+            ("Organizations-Grid view.csv", 1, "id", "is not a column", "taken"),
+            ("Phones-Grid view.csv", 1, "id", "is not a column", "taken"),
             ("Phones-Grid view.csv", 7, "number", "is empty", "left out"),
-            ("Schedules-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows say", "taken"),
-            ("Services-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows say", "taken"),
+            ("Schedules-Grid view.csv", 1, "id", "is not a column", "taken"),
+            ("Services-Grid view.csv", 1, "id", "is not a column", "taken"),
             ("Services-Grid view.csv", 9, "name", "is empty", "left out"),
             ("Services-Grid view.csv", 8, "organization_id", "there is no organization “Unknown Org”", "left out"),
-            ("Taxonomy Terms-Grid view.csv", 1, "id", "is not a column; ids were made from what the rows sa", "taken"),
+            ("Taxonomy Terms-Grid view.csv", 1, "id", "is not a column", "taken"),
         ),
     ),
     Expected(
         unseen.excel,
         "HSDS 3 tables",
-        "taxonomy_term 1, organization 8, location 9, address 8, service 9, service_at_location 9, phone 6, schedule 7, attribute 7",
+        (
+            "taxonomy_term 1, organization 8, location 9, address 8, service 9, service_at_location 9, phone 6, "
+            "schedule 7, attribute 7"
+        ),
         "utilities 7",
         (
             *each("addresses.csv", range(2, 9), "postal_code", "“110", "taken"),
-            ("locations.csv", 10, "latitude", "42.1, 72.5 of location “9” is far from its ZIP code 01109; i", "taken"),
-            ("locations.csv", 10, "location_type", "“building” is none of physical, postal, virtual; it was", "taken"),
+            ("locations.csv", 10, "latitude", "42.1, 72.5 of location “9” is far from its ZIP code 01109", "taken"),
+            ("locations.csv", 10, "location_type", "“building” is none of physical, postal, virtual", "taken"),
             ("organizations.csv", None, None, "is not UTF-8; it was read as Windows-1252", "taken"),
             ("organizations.csv", 12, "website", "“not a site” is not a web address; it was left empty", "taken"),
             ("organizations.csv", 12, "year_incorporated", "“nineteen” is not a number; it was left empty", "taken"),
             ("phones.csv", 10, "number", "“call us” has no digits", "left out"),
             ("phones.csv", 2, "number", "“4.13788E+09” is what a spreadsheet has left of a number", "left out"),
             ("phones.csv", 3, "number", "“4.13788E+09” is what a spreadsheet has left of a number", "left out"),
-            ("phones.csv", 9, "number", "“413-788” is not a valid phone number; it was kept as it is writte", "taken"),
-            ("schedules.csv", 8, "freq", "“Fortnightly” is neither WEEKLY nor MONTHLY; the row was taken wi", "taken"),
+            ("phones.csv", 9, "number", "“413-788” is not a valid phone number; it was kept", "taken"),
+            ("schedules.csv", 8, "freq", "“Fortnightly” is neither WEEKLY nor MONTHLY; the row was taken", "taken"),
             ("services.csv", 9, "assured_date", "“13/13/2026” is not a date; it was left empty", "taken"),
             ("services.csv", 10, "assured_date", "“0” is not a date; it was left empty", "taken"),
             ("services.csv", 9, "last_modified", "“#REF!” is not a date and time; it was left empty", "taken"),
@@ -193,7 +218,7 @@ DIRECTORIES: tuple[Expected, ...] = (
         "taxonomy_term 1, organization 10, service 10, attribute 10",
         "transport 10",
         (
-            ("old.zip", None, None, "is an archive or a workbook, which is not opened here: unpack it fi", "left out"),
+            ("old.zip", None, None, "is an archive or a workbook, which is not opened here", "left out"),
             ("tbl_misc.csv", None, None, "is not a file we keep", "left out"),
         ),
     ),
@@ -212,7 +237,7 @@ DIRECTORIES: tuple[Expected, ...] = (
         (
             ("phones.csv", 1, None, "has no header line", "left out"),
             ("schedules.csv", 1, None, "has no header line", "left out"),
-            ("services.csv", 4, None, "a quoted field is never closed, or is longer than 131,072 charact", "left out"),
+            ("services.csv", 4, None, "a quoted field is never closed, or is longer than 131,072", "left out"),
             ("services.csv", 14, None, "has 3 fields and the header 5, and the file ends within it", "left out"),
             ("services.csv", None, None, "is UTF-8 only in parts; what is not was read as Windows-1252", "taken"),
         ),
@@ -220,27 +245,27 @@ DIRECTORIES: tuple[Expected, ...] = (
     Expected(
         unseen.lines_of_organizations,
         "HSDS JSON",
-        "taxonomy_term 18, organization 18, location 18, address 18, service 18, service_at_location 18, phone 18, language 54, schedule 18, service_area 18, required_document 18, attribute 18",
+        (
+            "taxonomy_term 18, organization 18, location 18, address 18, service 18, service_at_location 18, "
+            "phone 18, language 54, schedule 18, service_area 18, required_document 18, attribute 18"
+        ),
         "housing 18",
         (
-            ("export.ndjson", 5, None, "is not JSON: Invalid control character at, character 642 of it; ", "left out"),
-            *each("export.ndjson", range(1, 5), "latitude", "29.95, 90.07 of location “loc", "taken"),
-            ("export.ndjson", 6, "latitude", "29.95, 90.07 of location “loc6” is far from its ZIP code 7013", "taken"),
-            ("export.ndjson", 7, "latitude", "29.95, 90.07 of location “loc7” is far from its ZIP code 7013", "taken"),
-            *each("export.ndjson", range(9, 21), "latitude", "29.95, 90.07 of location “loc", "taken"),
-            ("export.ndjson", 8, "name", "is empty", "left out"),
-            *each("export.ndjson", range(1, 5), "name", "“Gibberish” is no language we know; its name was ke", "taken"),
-            ("export.ndjson", 6, "name", "“Gibberish” is no language we know; its name was kept", "taken"),
-            ("export.ndjson", 7, "name", "“Gibberish” is no language we know; its name was kept", "taken"),
+            ("export.ndjson", 5, None, "is not JSON: Invalid control character", "left out"),
+            *each("export.ndjson", GOOD_LINES, "latitude", "29.95, 90.07 of location “loc", "taken"),
             *each(
-                "export.ndjson", range(9, 21), "name", "“Gibberish” is no language we know; its name was ke", "taken"
+                "export.ndjson", GOOD_LINES, "name", "“Gibberish” is no language we know; its name was kept", "taken"
             ),
+            ("export.ndjson", 8, "name", "is empty", "left out"),
         ),
     ),
     Expected(
         unseen.flat_of_codes,
         "iCarol CSV",
-        "taxonomy_term 3, organization 10, location 10, address 9, service 10, service_at_location 10, phone 9, schedule 10, service_area 10, attribute 10",
+        (
+            "taxonomy_term 3, organization 10, location 10, address 9, service 10, service_at_location 10, phone 9, "
+            "schedule 10, service_area 10, attribute 10"
+        ),
         "food 7, transport 2",
         (
             ("All Resources.csv", 12, "id", "“20” is there twice; the first one counts", "left out"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,12 +13,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from geopy.location import Location
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
-from app.directory import corrections, jobs, merging, queries, verification
+from app.directory import corrections, jobs, merging, operations, queries, verification
 from app.directory import models as directory
+from app.directory.codes import CapacityStatus
 from app.directory.importing import import_directory
 from app.directory.models import (
     Entry,
@@ -257,6 +259,86 @@ def test_a_wrong_box_is_one_sentence(
 
 
 @pytest.mark.usefixtures("pantry")
+def test_what_a_source_says_oddly_does_not_stand_in_the_way_of_a_correction(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    odd = {"minimum_age": 0.5, "maximum_age": 4, "email": "a@example.org; b@example.org", "wait_time": "x" * 600}
+    session.execute(update(Service).where(Service.id == place.service_id).values(**odd))
+    session.add(directory.Language(service_id=place.service_id, name="Click language", source="county"))
+    session.flush()
+    form = typed(languages="Click language\nSpanish", **{name: f"{value}" for name, value in odd.items()})
+    address = f"/directory/ours/{place.service_id}"
+    assert "Written down." in follow(client, client.post(address, data=form)).text
+    assert queries.said_of_service(place.service_id).languages == ("Click language", "Spanish")
+    assert list(session.scalars(select(LocalEdit.field))) == ["language"]
+
+
+@pytest.mark.usefixtures("pantry")
+def test_what_stays_in_a_list_stays_as_it_is_and_in_its_order(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    drawn = '{"type": "Polygon", "coordinates": [[[-77, 39], [-76, 39], [-76, 40], [-77, 40], [-77, 39]]]}'
+    session.execute(update(Phone).where(Phone.number == "410-555-0101").values(extension="7"))
+    session.add(
+        directory.ServiceArea(
+            service_id=place.service_id, name="East side", extent=drawn, extent_type="geojson", source="county"
+        )
+    )
+    session.flush()
+    numbers = [f"410-555-01{number}" for number in (77, "01", 33, 55, 11)]
+    form = typed(phones="\n".join(numbers), areas="East side\nHoward County")
+    client.post(f"/directory/ours/{place.service_id}", data=form)
+    session.expire_all()
+    said = queries.said_of_service(place.service_id)
+    assert list(said.phones) == numbers
+    listed = session.scalars(select(Phone).where(Phone.number == "410-555-0101", Phone.withdrawn_at.is_(None))).one()
+    assert listed.extension == "7"
+    listing = session.scalars(select(Listing).where(Listing.service_at_location_id == place.id)).first()
+    assert listing
+    assert listing.drawn, "who lives where it was drawn is helped as before"
+
+
+@pytest.mark.usefixtures("pantry")
+def test_two_who_correct_at_the_same_time_do_not_undo_each_other(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    address = f"/directory/ours/{place.service_id}"
+    shown = html.unescape(client.get(address).text.partition('name="shown" value="')[2].partition('"')[0])
+    assert len(shown.split()) == 1, "it is not shown as something written where the form has to be sent once more"
+    client.post(address, data=typed(shown=shown, description="Food every day", wait_time="None"))
+    late = typed(shown=shown, fees_description="Two dollars", wait_time="A week")
+    page = client.post(address, data=late)
+    assert page.status_code == 422
+    assert "It says now: None" in page.text
+    assert "A week" in page.text
+    session.expire_all()
+    assert session.get_one(Service, place.service_id).fees_description == "Free"
+
+    shown = html.unescape(page.text.partition('name="shown" value="')[2].partition('"')[0])
+    late = typed(shown=shown, description="Food every day", fees_description="Two dollars", wait_time="A week")
+    assert "Written down." in follow(client, client.post(address, data=late)).text
+    session.expire_all()
+    service = session.get_one(Service, place.service_id)
+    said = service.description, service.fees_description, service.wait_time
+    assert said == ("Food every day", "Two dollars", "A week")
+
+
+@pytest.mark.usefixtures("pantry")
+@pytest.mark.parametrize("page", ["", "/choices"])
+def test_whoever_corrects_a_service_has_it_alone(
+    session: Db, client: FlaskClient, place: ServiceAtLocation, page: str
+) -> None:
+    asked: list[str] = []
+    event.listen(
+        session.connection(), "before_cursor_execute", lambda _c, _cursor, statement, *_more: asked.append(statement)
+    )
+    client.post(f"/directory/ours/{place.service_id}{page}", data=typed())
+    [first, *_others] = [statement for statement in asked if "local_edit" in statement or "FROM service" in statement]
+    assert "FROM service" in first
+    assert "FOR UPDATE" in first
+
+
+@pytest.mark.usefixtures("pantry")
 def test_a_service_of_somebody_else_is_not_there(client: FlaskClient) -> None:
     other = make_service_at_location(organization=make_organization("Harbor House"))
     assert client.get(f"/directory/ours/{other.service_id}").status_code == 404
@@ -349,6 +431,55 @@ def test_undoing_leaves_what_somebody_has_said_since(session: Db) -> None:
     assert kept.wait_time == "Two days"
 
 
+def test_what_an_agency_took_back_is_not_missing(session: Db) -> None:
+    first, second = twice()
+    kept, gone = (session.get_one(Service, place.service_id) for place in (first, second))
+    kept.source, kept.wait_time, gone.wait_time = "county", "Old", "A week"
+    session.flush()
+    corrections.correct(kept, corrections.Correction({"wait_time": ""}, documents=[]), by="agency x")
+    merge = merging.merge(kept.id, gone.id, by="test")
+    merging.undo_merge(merge.id, by="test")
+    session.expire_all()
+    assert session.get_one(Service, kept.id).wait_time is None
+    assert as_imported(session, kept.id, wait_time="Old").wait_time is None, "it is still a correction"
+
+
+def test_what_is_full_under_one_name_is_full_under_the_other(session: Db) -> None:
+    first, second = twice()
+    kept, gone = (session.get_one(Service, place.service_id) for place in (first, second))
+    operations.set_capacity(gone.id, CapacityStatus.NO_CAPACITY, None, "agency")
+    operations.set_daily_limit(gone.id, 5, by="agency")
+    session.expire_all()
+    room = select(Service.capacity_status, Service.capacity_at.is_(None), Service.intake_daily_limit)
+    said = room.where(Service.id == kept.id)
+    merge = merging.merge(kept.id, gone.id, by="test")
+    assert session.execute(said).one() == (CapacityStatus.NO_CAPACITY, False, 5)
+    merging.undo_merge(merge.id, by="test")
+    assert session.execute(said).one() == (CapacityStatus.UNKNOWN, True, None)
+
+
+def test_merges_are_undone_the_last_one_first(session: Db) -> None:
+    one, two, three = (
+        session.get_one(Service, make_service_at_location(organization=make_organization(name), name=name).service_id)
+        for name in ("Ash", "Beech", "Cedar")
+    )
+    one.wait_time, two.wait_time, three.wait_time = "A week", None, None
+    session.flush()
+    first = merging.merge(two.id, one.id, by="test")
+    second = merging.merge(three.id, two.id, by="test")
+    assert queries.and_what_they_became([one.id]) == {one.id, two.id, three.id}
+    with pytest.raises(DomainError):
+        merging.undo_merge(first.id, by="test")
+    merging.undo_merge(second.id, by="test")
+    merging.undo_merge(first.id, by="test")
+    session.expire_all()
+    assert [(row.wait_time, row.withdrawn_at) for row in (one, two, three)] == [
+        ("A week", None),
+        (None, None),
+        (None, None),
+    ]
+
+
 @pytest.mark.usefixtures("session")
 def test_what_is_gone_cannot_be_merged() -> None:
     first, second = twice()
@@ -386,8 +517,30 @@ def test_the_question_goes_to_the_listed_address_once(
 
 
 @pytest.mark.usefixtures("grace")
+def test_an_answer_about_a_service_that_was_merged_away_can_be_finished(
+    session: Db, client: FlaskClient, place: ServiceAtLocation
+) -> None:
+    organization_id = session.get_one(Service, place.service_id).organization_id
+    address = link_of(client, organization_id)
+    client.post(address, data={f"service-{place.service_id}": "closed"})
+    other = make_service_at_location(organization=make_organization("Harbor House"))
+    merging.merge(other.service_id, place.service_id, by="test")
+    question = session.scalars(select(ListingQuestion)).one()
+    page = client.post(f"/directory/questions/{question.id}/finish", data={"close": place.service_id})
+    assert "Done." in follow(client, page).text
+    session.expire_all()
+    assert question.handled_at
+
+
+@pytest.mark.usefixtures("grace")
 def test_all_whose_address_is_known_are_asked_at_once(session: Db, client: FlaskClient) -> None:
-    for name, email in (("Ash", "ash@example.org"), ("Beech", "beech@example.org"), ("Cedar", None)):
+    for name, email in (
+        ("Ash", "ash@example.org"),
+        ("Beech", "beech@example.org"),
+        ("Cedar", None),
+        ("Dogwood", "See our website"),
+        ("Elm", "a@example.org; b@example.org"),
+    ):
         place = make_service_at_location(organization=make_organization(name), name=name)
         organization_id = session.get_one(Service, place.service_id).organization_id
         session.get_one(Organization, organization_id).email = email
@@ -441,7 +594,7 @@ def test_a_link_is_ours_and_does_not_hold_for_ever(session: Db, client: FlaskCli
     address = link_of(client, session.get_one(Service, place.service_id).organization_id)
     token = address.rpartition("/")[2]
     with pytest.raises(NotFound):
-        verification.question_of(token[:-1] + ("A" if token[-1] != "A" else "B"))
+        verification.question_of(("A" if token[0] != "A" else "B") + token[1:])
     assert client.get("/listing/nonsense").status_code == 404
     assert verification.question_of(token)
     with clock.held_at(clock.now() + verification.LINK_HOLDS):
@@ -585,3 +738,89 @@ def test_an_import_with_news_leaves_the_correction_and_says_so(session: Db, tmp_
     session.expire_all()
     assert session.scalars(select(Service)).one().description == "Stew"
     assert listed_numbers(session) == ["410-555-0102"]
+
+
+def with_ages(folder: Path, youngest: str, oldest: str) -> Path:
+    return write(
+        folder,
+        {**COUNTY, "services": [{**COUNTY["services"][0], "minimum_age": youngest, "maximum_age": oldest}]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "ages", "dispute"), [("theirs", (None, 17), []), ("ours", (18, None), []), ("", (18, None), ["17"])]
+)
+def test_ages_that_contradict_each_other_do_not_stop_an_import_and_wait_for_somebody(
+    session: Db, tmp_path: Path, choice: str, ages: tuple[int | None, int | None], dispute: list[str]
+) -> None:
+    import_directory(with_ages(tmp_path / "first", "", ""), "county")
+    service = session.scalars(select(Service)).one()
+    corrections.correct(service, corrections.Correction({"minimum_age": "18"}), by="agency x")
+    for again in ("second", "third"):
+        report = import_directory(with_ages(tmp_path / again, "", "17"), "county")
+        assert not report.problems
+        session.expire_all()
+        assert (service.minimum_age, service.maximum_age) == (18, None)
+        assert [(edit.field, edit.offered) for edit in corrections.conflicts_of(service.id)] == [("maximum_age", "17")]
+    [edit] = corrections.conflicts_of(service.id)
+    if choice == "theirs":
+        corrections.take_theirs(edit, service, by="agency x")
+    elif choice == "ours":
+        corrections.keep_ours(edit)
+    import_directory(with_ages(tmp_path / "fourth", "", "17"), "county")
+    session.expire_all()
+    assert (service.minimum_age, service.maximum_age) == ages
+    assert [edit.offered for edit in corrections.conflicts_of(service.id)] == dispute
+
+
+def test_a_source_that_comes_to_agree_is_no_conflict_any_more(session: Db, tmp_path: Path) -> None:
+    for number, description in enumerate(("Soup", "Stew", "Soup and bread", "Soup")):
+        files: Files = {**COUNTY, "services": [{**COUNTY["services"][0], "description": description}]}
+        import_directory(write(tmp_path / str(number), files), "county")
+        session.expire_all()
+        service = session.scalars(select(Service)).one()
+        if not number:
+            corrections.correct(service, corrections.Correction({"description": "Soup and bread"}), by="agency x")
+        said = [edit.offered for edit in corrections.conflicts_of(service.id)]
+        assert said == [[], ["Stew"], [], ["Soup"]][number]
+
+
+CITY: Files = {
+    name: [
+        {key: f"c{value}" if key.endswith("id") and value else value for key, value in row.items()}
+        for row in [*rows, *({**row, "id": f"x{row['id']}"} for row in rows if name == "services")]
+    ]
+    for name, rows in COUNTY.items()
+}
+
+
+def test_what_was_merged_into_a_service_comes_back_when_that_is_not_listed_any_more(
+    session: Db, tmp_path: Path
+) -> None:
+    import_directory(write(tmp_path / "county", COUNTY), "county")
+    import_directory(write(tmp_path / "city", CITY), "city")
+    [gone] = session.scalars(select(Service).where(Service.source == "county")).all()
+    kept, other = session.scalars(select(Service).where(Service.source == "city")).all()
+    merging.merge(kept.id, gone.id, by="test")
+    fewer: Files = {**CITY, "services": [row for row in CITY["services"] if row["id"] == other.source_id]}
+    import_directory(write(tmp_path / "fewer", fewer), "city")
+    session.expire_all()
+    assert kept.withdrawn_at
+    assert gone.withdrawn_at is None, "its own source lists it"
+    signed = select(Metadata.updated_by).where(Metadata.resource_id == kept.id, Metadata.field_name == "withdrawn_at")
+    assert "import" not in session.scalars(signed).all()
+
+
+def test_undoing_does_not_list_what_its_source_has_given_up(session: Db, tmp_path: Path) -> None:
+    import_directory(write(tmp_path / "city", CITY), "city")
+    gone, kept = session.scalars(select(Service)).all()
+    merge = merging.merge(kept.id, gone.id, by="test")
+    fewer: Files = {**CITY, "services": [row for row in CITY["services"] if row["id"] == kept.source_id]}
+    import_directory(write(tmp_path / "fewer", fewer), "city")
+    session.expire_all()
+    merging.undo_merge(merge.id, by="test")
+    session.expire_all()
+    assert gone.withdrawn_at
+    import_directory(write(tmp_path / "again", CITY), "city")
+    session.expire_all()
+    assert gone.withdrawn_at is None

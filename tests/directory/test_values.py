@@ -18,6 +18,10 @@ from app.directory.values import Unreadable
         (values.whole, "1,994", 1994),
         (values.whole, "18.0", 18),
         (values.age, "0.5", 0.5),
+        (values.age, "0,5", 0.5),  # as Excel writes it in half of the world
+        (values.number, "1,234,567.5", 1234567.5),
+        (values.number, "12,50", 12.5),
+        (values.flag, "FAUX", False),
         (values.flag, "Yes", True),
         (values.flag, "f", False),
         (values.day, "2026-03-31", date(2026, 3, 31)),
@@ -54,6 +58,7 @@ def test_a_value_is_understood(read: Callable[[str], Any], text: str, expected: 
     ("read", "text"),
     [
         (values.number, "many"),
+        (values.number, "1,2,3"),
         (values.number, "nan"),
         (values.number, "1e999"),
         (values.whole, "1.5"),

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from app import clock
 from app.config import MapTiles, settings
-from app.directory import import_history, importing, operations, queries
+from app.directory import import_history, importing, operations, searching
 from app.directory.codes import CapacityStatus
 from app.directory.jobs import import_package
 from app.directory.models import Address, DirectoryImport, ImportProblem, Location, Service, ServiceAtLocation
@@ -422,7 +422,7 @@ def test_words_are_found_by_their_beginning_whatever_their_accents(client: Flask
 
 @pytest.mark.usefixtures("maya")
 def test_what_is_not_counted_is_said_to_be_more(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "COUNTED", 2)
+    monkeypatch.setattr(searching, "COUNTED", 2)
     for _number in range(3):
         make_service_at_location()
     page = client.get("/directory?need=food").text

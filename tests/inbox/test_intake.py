@@ -185,6 +185,20 @@ def test_a_yes_to_a_place_that_is_full_by_now_is_sent_when_there_is_room(limited
         assert (standing(prepared), live_clocks(prepared)) == ("draft", {"veto-over"})
 
 
+def test_whoever_says_yes_for_the_patient_hears_that_it_waits_for_a_place(client: FlaskClient, limited: Desk) -> None:
+    first = limited.receive(at=make_service_at_location())
+    with clock.held_at(NOON):
+        operations.move(first, Status.REJECTED, by=None, contact="Tom Lee", reason=Reason("closed"))
+        limited.receive()
+        limited.receive()
+    prepared = successor(first.id)
+    assert prepared is not None
+    sign_in(client, limited.worker)
+    with clock.held_at(NOON):
+        said = client.post(f"/referrals/{prepared.id}/write-down/agrees", follow_redirects=True).text
+    assert "it is sent by itself as soon as there are new ones" in said
+
+
 def test_without_a_limit_nothing_is_counted(desk: Desk) -> None:
     for _ in range(3):
         desk.receive()

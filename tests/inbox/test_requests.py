@@ -21,8 +21,9 @@ from app.errors import DomainError
 from app.inbox import queries
 from app.inbox.queries import Filters, Tab
 from app.inbox.words import answer_by
-from app.referrals import operations
+from app.referrals import appointments, operations
 from app.referrals.lifecycle import Reason, Status
+from app.referrals.meetings import Plan
 from app.referrals.models import Referral
 from app.staff import operations as staff
 from app.staff.permissions import Role
@@ -239,3 +240,15 @@ def test_what_somebody_had_who_leaves_is_anybodys(desk: Desk, session: Db) -> No
     session.expire_all()
     assert open_one.assigned_to_id is None
     assert done.assigned_to_id == desk.tom.id  # who had it then is part of what happened
+
+
+def test_what_happened_tells_of_appointments_too(client: FlaskClient, desk: Desk) -> None:
+    with clock.held_at(MONDAY):
+        referral = desk.receive(status=Status.ACCEPTED)
+        appointment = appointments.schedule(referral, Plan(MONDAY + timedelta(days=1)), by=desk.rosa)
+    with clock.held_at(MONDAY + timedelta(days=2)):
+        appointments.record_visit(appointment, came=False, by=desk.rosa)
+        sign_in(client, desk.rosa)
+        page = text_of(client, f"/inbox/{referral.id}")
+    happened = page[page.index("What happened") :]
+    assert happened.index("Accepted") < happened.index("Appointment made: ") < happened.index("They did not come")

@@ -77,7 +77,7 @@ def test_case_11_staff_are_told_once_where_no_request_is_open(
     (item,) = work(Kind.CALL_INSTEAD)
     assert (item.owner_id, item.patient_id, item.detail["why"]) == (ana.lead_id, ana.id, "opted-out-at-rest")
     sign_in(client, maya)
-    assert "texted STOP and gets no more texts. No request is open." in client.get("/today").text
+    assert "texted STOP and gets no more texts. No referral is open." in client.get("/today").text
     worklist.finish(item, "done", by=maya)
     text_from(phone_of(ana), "STOP")
     assert work(Kind.CALL_INSTEAD) == []

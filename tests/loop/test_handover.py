@@ -29,9 +29,11 @@ from app.staff.models import StaffMember
 from app.staff.operations import StillAnswers
 from app.staff.permissions import Role
 from app.worklist import operations as worklist
-from app.worklist.models import WorkItem
+from app.worklist import paging
+from app.worklist.kinds import Kind
+from app.worklist.models import StaffPage, WorkItem
 from tests.factories import make_need, make_patient, make_referral, make_staff, make_team, sign_in
-from tests.loop.steps import agency_says
+from tests.loop.steps import agency_says, phone_of, text_from, work
 
 Db = scoped_session[Session]
 
@@ -199,7 +201,7 @@ def test_closing_an_account_offers_the_handing_over(client: FlaskClient, busy: S
     assert f"Hand over what {busy.name} answers for" in refused.text
     assert "Ana" not in refused.text  # an administrator sees no patient
     taken = client.post(f"/people/{busy.id}/hand-over", data={"to": str(joel.id)}, follow_redirects=True)
-    assert "Joel Price answers from now on for: 2 patients, 2 open requests," in taken.text
+    assert "Joel Price answers from now on for: 2 patients, 2 open referrals," in taken.text
     assert "Nothing to hand over" in taken.text
     assert client.post(f"/people/{busy.id}/active", data={"active": "no"}).location == "/people"
 
@@ -232,17 +234,33 @@ def test_an_orphan_is_an_alarm(client: FlaskClient, session: Db, busy: StaffMemb
     admin = make_staff(Role.ADMINISTRATOR)
     sign_in(client, admin)
     assert handover.orphans() == Orphans(0, 0)
-    assert "Open requests" not in client.get("/operations").text
+    assert "Open referrals" not in client.get("/operations").text
     busy.active = False  # as no operation of ours would
     referral = session.scalars(select(Referral).where(Referral.status == Status.REQUESTED)).one()
     loop.clear_clocks(referral, *Group)
     session.flush()
     assert handover.orphans() == Orphans(1, 2)
     page = client.get("/operations").text
-    assert "Open requests without a live clock: 1" in page
-    assert "Open requests whose owner has left: 2" in page
+    assert "Open referrals without a live clock: 1" in page
+    assert "Open referrals whose owner has left: 2" in page
 
 
 def test_a_conversation_that_ran_out_is_not_handed_over(busy: StaffMember, joel: StaffMember) -> None:
     with clock.held_at(clock.now() + by_hand.TAKEN_FOR + timedelta(minutes=1)):
         assert handover.hand_over(busy, joel, by=joel).conversations == 0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_danger_that_somebody_was_on_pages_whoever_answers_for_it_now(
+    session: Db, busy: StaffMember, joel: StaffMember, ana: Patient, *, taken: bool
+) -> None:
+    joel.phone = "+14105550177"
+    text_from(phone_of(ana), "he hit me")
+    [item] = work(Kind.URGENT_TEXT)
+    if taken:
+        paging.take(item, by=busy)
+    handover.hand_over(busy, joel, by=make_staff(Role.ADMINISTRATOR))
+    session.expire_all()
+    assert (item.owner_id, item.taken_at) == (joel.id, None)
+    assert paging.page_due() == 1
+    assert joel.phone in session.scalars(select(StaffPage.phone)).all()

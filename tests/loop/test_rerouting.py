@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
+from app.directory import operations as directory
 from app.directory.codes import CapacityStatus
-from app.directory.models import Organization
+from app.directory.models import Organization, Service
 from app.errors import DomainError
 from app.loop import operations
 from app.matching import queries as matching
@@ -19,6 +20,7 @@ from app.patients import operations as patients
 from app.patients.models import ConsentKind, Patient
 from app.referrals import operations as referrals
 from app.referrals import queries as referral_queries
+from app.referrals.closing import Says
 from app.referrals.lifecycle import OPEN, Reason, Status
 from app.referrals.models import Referral
 from app.referrals.onward import MOST_IN_A_ROW
@@ -29,6 +31,7 @@ from tests.factories import make_need, make_patient, make_referral, make_service
 from tests.loop.steps import (
     agency_says,
     deliver_texts,
+    last_text_to,
     let_pass,
     live_clocks,
     open_work,
@@ -333,3 +336,74 @@ def test_an_urgent_recall_by_a_person_is_not_rerouted(referral: Referral, maya: 
     make_service_at_location()
     referrals.move(referral, Status.CANCELLED, by=maya, reason=Reason("recalled-by-sender"))
     assert not session.scalars(select(Referral).where(Referral.instead_of_id == referral.id)).all()
+
+
+# What was prepared, and what happened before it was sent
+
+
+@pytest.fixture
+def prepared(referral: Referral, ana: Patient) -> Referral:  # noqa: ARG001  whose place the next one has to be near
+    """The next place, of which the patient has been told."""
+    make_service_at_location()
+    with clock.held_at(MONDAY):
+        agency_says(referral, Status.REJECTED, "closed")
+    return next_of(referral)
+
+
+def test_a_place_that_closed_meanwhile_is_not_asked(prepared: Referral, session: Db) -> None:
+    with clock.held_at(MONDAY):
+        directory.set_capacity(prepared.service_id, CapacityStatus.NO_CAPACITY, None, "agency")
+    let_pass(MONDAY, timedelta(hours=3))
+    session.refresh(prepared)
+    assert prepared.status is Status.ENTERED_IN_ERROR
+    assert open_work(prepared.id) == {Kind.OFFER_NEXT}
+
+
+def test_a_place_that_nobody_lists_any_more_is_not_asked(prepared: Referral, session: Db) -> None:
+    session.get_one(Service, prepared.service_id).withdrawn_at = MONDAY
+    let_pass(MONDAY, timedelta(hours=3))
+    session.refresh(prepared)
+    assert prepared.status is Status.ENTERED_IN_ERROR
+    assert open_work(prepared.id) == {Kind.OFFER_NEXT}
+
+
+@pytest.mark.parametrize("says", [Says.GOT_HELP, Says.NO_LONGER_NEEDED])
+def test_nobody_is_asked_for_what_is_not_needed_any_more(
+    referral: Referral, prepared: Referral, maya: StaffMember, says: Says, session: Db
+) -> None:
+    with clock.held_at(MONDAY):
+        referrals.record_answer(referral, says, how="staff", by=maya)
+    let_pass(MONDAY, timedelta(hours=3))
+    session.refresh(prepared)
+    assert prepared.status is Status.ENTERED_IN_ERROR
+    assert Kind.OFFER_NEXT not in open_work(prepared.id)
+
+
+def test_nobody_is_asked_while_somebody_else_helps(prepared: Referral, maya: StaffMember, session: Db) -> None:
+    with clock.held_at(MONDAY):
+        need = session.get_one(Need, prepared.need_id)
+        other = referrals.send(need, make_service_at_location().id, by=maya)
+        agency_says(other, Status.ACCEPTED)
+    let_pass(MONDAY, timedelta(hours=3))
+    session.refresh(prepared)
+    assert prepared.status is Status.ENTERED_IN_ERROR
+    assert open_work(prepared.id) == set()
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_the_patient_is_told_a_day_by_which_they_really_hear(ana: Patient, urgent: bool, session: Db) -> None:  # noqa: FBT001
+    """An agency that stays silent is recalled on that day, and the next one asked."""
+    patients.choose_language(ana, "en", how="spoken")
+    with clock.held_at(MONDAY):
+        first = make_referral(make_need(ana, urgent=urgent))
+        make_service_at_location()
+    told = last_text_to(phone_of(ana)).body
+    day = MONDAY + timedelta(days=1 if urgent else 4)
+    assert f"You will hear from us by {day:%A}" in told
+    let_pass(MONDAY, day - MONDAY)
+    session.refresh(first)
+    assert first.status is Status.CANCELLED
+    again = last_text_to(phone_of(ana)).body
+    assert "we are asking another" in again
+    hears_by = f"{day + timedelta(days=1 if urgent else 7):%A}"  # not on Thanksgiving
+    assert f"You will hear from us by {hears_by}" in again

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from app import clock
+from app.loop import by_hand, silence, words
 from app.loop import operations as loop
-from app.loop import silence, words
+from app.loop.clocks import Group
+from app.patients import operations as patients
 from app.patients.models import Patient
+from app.patients.pauses import Why
+from app.referrals import appointments
+from app.referrals.lifecycle import Status
 from app.referrals.models import Referral
+from app.referrals.promises import Kept
 from app.staff.models import StaffMember
 from app.staff.permissions import Role
 from app.worklist import operations as worklist
@@ -28,6 +34,7 @@ from tests.factories import (
     make_staff,
     sign_in,
 )
+from tests.loop.steps import agency_says
 
 Db = scoped_session[Session]
 
@@ -82,3 +89,25 @@ def test_the_agency_reads_nothing_of_that(client: FlaskClient, session: Db) -> N
 
 def test_there_are_words_for_every_kind_of_work() -> None:
     assert set(words.WORK) == set(words.WORKED) == set(Kind)
+
+
+def test_nobody_is_said_to_be_asked_on_a_day_of_a_pause_or_of_a_conversation(client: FlaskClient) -> None:
+    maya, ana, referral = sent_on_tuesday()
+    sign_in(client, maya)
+    with clock.held_at(TUESDAY):
+        agency_says(referral, Status.ACCEPTED)
+        appointments.end_promise(referral, Kept.KEPT)  # what is next is the question
+        loop.clear_clocks(referral, Group.PROMISE)
+        assert "We ask Ana whether help came: Tuesday, Dec 8" in next_of(client, referral)
+    with clock.held_at(TUESDAY + timedelta(days=6)):
+        by_hand.take_over(ana, by=maya)
+        assert "We ask Ana whether help came: Thursday, Dec 10" in next_of(client, referral)
+        patients.pause([ana], Why.HOSPITAL, date(2026, 12, 12), by=maya)
+        assert "We ask Ana whether help came: Saturday, Dec 12" in next_of(client, referral)
+        patients.pause([ana], Why.HOSPITAL, date(2026, 12, 20), by=maya)
+        assert "whether help came" not in next_of(client, referral), "the agency's silence comes first now"
+
+
+def next_of(client: FlaskClient, referral: Referral) -> str:
+    """What is still to come, as the line of life says it."""
+    return life(client, referral)[-2]

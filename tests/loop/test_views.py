@@ -255,7 +255,7 @@ def test_a_referral_of_another_team_is_not_there(client: FlaskClient, referral: 
 # Writing down what was said
 
 MAY_BE_SAID = [
-    ([], ["accepted", "rejected", "cancelled", "answer", "recall", "mistake"]),
+    ([], ["accepted", "rejected", "cancelled", "on-hold", "completed", "answer", "recall", "mistake"]),
     (
         [Status.ACCEPTED],
         ["in-progress", "on-hold", "completed", "failed", "cancelled", "answer", "ride", "recall", "mistake"],

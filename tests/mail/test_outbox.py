@@ -57,7 +57,7 @@ def write(**said: str) -> Email:
         to=said.get("to", "rosa@pantry.example"),
         subject="Can you help?",
         body="Hello",
-        purpose="test",
+        purpose=said.get("purpose", "test"),
         dedupe_key=said.get("dedupe_key") or str(uuid.uuid4()),
         language="en",
     )
@@ -224,3 +224,11 @@ def test_whoever_runs_it_sees_what_is_stuck(committed: Db) -> None:
     committed.commit()
     assert state(email) is State.FAILED
     assert [alarm.kind for alarm in views.mail_alarms()] == ["waiting"]
+
+
+@pytest.mark.usefixtures("committed")
+def test_what_hundreds_are_asked_at_once_lets_everything_else_go_first() -> None:
+    for purpose in (delivery.LISTING, delivery.LISTING, "test"):
+        write(purpose=purpose, to=f"{purpose}@pantry.example")
+    claims = [jobs.claim_next(GATEWAY) for _n in range(3)]
+    assert [claim and claim.letter.to.partition("@")[0] for claim in claims] == ["test", "listing", "listing"]

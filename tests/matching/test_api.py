@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from app import clock
 from app.db import session as the_session
+from app.directory import merging
 from app.directory.models import Service, ServiceAtLocation
 from app.matching import operations
 from app.matching.models import Bearing
@@ -117,3 +118,11 @@ def test_what_is_forgotten_can_be_offered_again(patient: Patient) -> None:
     assert question_for(need, patient).declined_services == {service_id}
     operations.forget(patient.id, service_id)
     assert question_for(need, patient).declined_services == frozenset()
+
+
+def test_what_somebody_did_not_want_is_not_offered_under_another_name(patient: Patient) -> None:
+    gone, kept, at_last = (who_offers(make_service_at_location())[0] for _service in range(3))
+    operations.remember(patient.id, gone, the_session.get_one(Service, gone).organization_id, Bearing.DECLINED)
+    for into, merged in ((kept, gone), (at_last, kept)):
+        merging.merge(into, merged, by="test")
+    assert question_for(make_need(patient), patient).declined_services == {gone, kept, at_last}

@@ -387,6 +387,17 @@ def test_a_service_at_no_location_is_offered_where_its_organization_is(town: Tow
     assert {match.distance_miles for match in found.items} == {2.0}
 
 
+def test_a_service_at_no_location_is_offered_at_a_door_that_may_be_told(town: Town) -> None:
+    organization = town.offer("Shelter", needs=("housing",), confidential=True).organization
+    office = town.offer("Office", needs=("legal",), organization=organization, point=None, postal_code=None)
+    lone = Service(id=uuid.uuid4(), organization_id=organization.id, name="Cooking class")
+    the_session.add(lone)
+    the_session.flush()
+    standins.place([lone.id])
+    placed = select(ServiceAtLocation.location_id).where(ServiceAtLocation.service_id == lone.id)
+    assert the_session.scalars(placed).one() == office.location.id
+
+
 @pytest.mark.usefixtures("session")
 def test_a_service_at_no_location_at_all_is_kept_until_it_has_one() -> None:
     organization = Organization(id=uuid.uuid4(), name="Line")

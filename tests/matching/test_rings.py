@@ -124,12 +124,15 @@ def holds(center: Point, reach: float, point: Point) -> bool:
 
 
 def some_place(random: Random, precisions: list[Precision]) -> Place:
-    # A town and its surroundings; a few live on the date line, at a pole, or anywhere.
+    # A town and its surroundings; a few live on the date line, at a pole, south of the equator, or anywhere; some just
+    # where one band of the index ends and the next begins.
     latitude, longitude = random.choice(
         [
             (random.uniform(39.0, 39.6), random.uniform(-77.2, -76.2)),
             (random.gauss(39.3, 0.05), random.gauss(-76.7, 0.05)),
             (random.gauss(39.3, 0.05), random.gauss(-76.7, 0.05)),
+            (random.choice([38.9, 39.0, 39.1, 39.3]), random.choice([-76.7, -76.61])),
+            (random.choice([-14.3, -14.27, -0.05, 0.0, -0.1]), random.choice([-170.7, -170.6])),
             (random.uniform(51, 53), random.choice([179.5, 179.99, -179.99, -179.2])),
             (random.choice([-90.0, 89.9, 90.0]), random.uniform(-180, 180)),
             (random.uniform(-90, 90), random.uniform(-180, 180)),

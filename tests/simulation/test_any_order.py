@@ -19,14 +19,22 @@ from sqlalchemy.orm import Session, scoped_session
 from app import clock
 from app.db import db
 from app.db import session as the_session
+from app.directory import operations as directory
+from app.directory.codes import CapacityStatus
+from app.directory.models import Service
 from app.errors import DomainError
+from app.loop import by_hand, rerouting
 from app.loop.models import Question
 from app.messaging.models import Inbound
 from app.patients import operations as patients
+from app.patients import queries as patient_queries
 from app.patients.models import ConsentKind, Patient
+from app.patients.pauses import Why
+from app.referrals import appointments, intake
 from app.referrals import operations as referrals
 from app.referrals.closing import Says, need_status
 from app.referrals.lifecycle import Actor, Reason, Status
+from app.referrals.meetings import Plan
 from app.referrals.models import PatientReport, Referral
 from app.referrals.queries import voices_of_need
 from app.reports.waiting import orphans
@@ -130,6 +138,56 @@ class Loop(RuleBasedStateMachine):
         self._try(
             lambda: patients.record_consent(patient, kind, given=given, how="spoken", language="es", by=self.maya)
         )
+
+    @rule(person=one_of, place=one_of)
+    def patient_agrees_to_one_place_only(self, person: int, place: int) -> None:
+        patient = self.people[person % 3]
+        only = [the_session.get_one(Service, self.places[place % 4].service_id).organization_id]
+        self._try(lambda: referrals.agree_to_tell(patient, only, how="spoken", by=self.maya))
+
+    @rule(person=one_of, days=st.integers(0, 20))
+    def patient_is_left_alone(self, person: int, days: int) -> None:
+        patient = self.people[person % 3]
+        until = self.now.astimezone(patient.zone).date() + timedelta(days=days)
+        held = patient_queries.pause_of(patient.id)
+        if held and days == 0:
+            self._try(lambda: patients.resume(held.group_id, by=self.maya))
+        else:
+            self._try(lambda: patients.pause([patient], Why.TRAVEL, until, by=self.maya))
+
+    @rule(person=one_of, back=st.booleans())
+    def a_person_talks_with_the_patient(self, person: int, *, back: bool) -> None:
+        patient = self.people[person % 3]
+        self._try(lambda: (by_hand.give_back if back else by_hand.take_over)(patient, by=self.maya))
+
+    @rule(number=one_of, hours=st.sampled_from((2, 30, 24 * 5, 24 * 30)))
+    def they_agree_on_a_time(self, number: int, hours: int) -> None:
+        referral = self._referral(number)
+        if referral:
+            plan = Plan(self.now + timedelta(hours=hours))
+            self._try(lambda: appointments.schedule(referral, plan, by=self.maya))
+
+    @rule(number=one_of, came=st.sampled_from((True, False, None)))
+    def the_appointment_is_over(self, number: int, came: bool | None) -> None:  # noqa: FBT001
+        referral = self._referral(number)
+        appointment = appointments.ahead(referral.id) if referral else None
+        if appointment and came is None:
+            self._try(lambda: appointments.cancel(appointment, by=self.maya))
+        elif appointment:
+            self._try(lambda: appointments.record_visit(appointment, came=bool(came), by=self.maya))
+
+    @rule(wanted=st.booleans())
+    def what_was_prepared_is_decided(self, *, wanted: bool) -> None:
+        draft = the_session.scalars(select(Referral).where(Referral.status == Status.DRAFT).limit(1)).first()
+        if draft:
+            self._try(lambda: (rerouting.agree if wanted else rerouting.veto)(draft))
+
+    @rule(place=one_of, takes_in=st.sampled_from(("anybody", "nobody", "one")))
+    def a_place_says_whether_it_takes_people_in(self, place: int, takes_in: str) -> None:
+        service_id = self.places[place % 4].service_id
+        status = CapacityStatus.NO_CAPACITY if takes_in == "nobody" else CapacityStatus.CAPACITY
+        self._try(lambda: directory.set_capacity(service_id, status, None, "agency"))
+        self._try(lambda: intake.set_limit(service_id, 1 if takes_in == "one" else None, by="agency"))
 
     @rule(number=one_of, outcome=st.sampled_from(worklist.OUTCOMES))
     def work_is_done(self, number: int, outcome: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, scoped_session
 
 from app.staff import operations, queries
@@ -20,6 +20,14 @@ THU = ("add", "Thu@example.test", "--name", "Thu Pham")
 
 def staff(app: Flask, *words: str, typed: str = "") -> Result:
     return app.test_cli_runner().invoke(args=["staff", *words], input=typed)
+
+
+def test_a_database_without_tables_is_explained_in_a_sentence(app: Flask, session: Db) -> None:
+    session.execute(text("SET LOCAL search_path TO nowhere"))
+    done = staff(app, "list")
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: This database is empty")
+    assert "flask --app wsgi db upgrade" in done.output
 
 
 @pytest.mark.usefixtures("session")
