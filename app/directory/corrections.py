@@ -226,7 +226,7 @@ def _take_other_age(service: Service, taken: str) -> None:
         others = select(LocalEdit).where(LocalEdit.service_id == service.id, LocalEdit.field.in_(_AGES - {taken}))
         for edit in session.scalars(others).all():
             session.execute(delete(LocalEdit).where(LocalEdit.id == edit.id))
-            _say(service, edit.field, (edit.upstream if edit.offered is None else edit.offered) or "")
+            _say(service, edit.field, edit.theirs)
 
 
 def take_what_is_missing(kept: Service, gone: Service, *, by: str, mark: str) -> list[str]:
@@ -278,7 +278,7 @@ def give_back(kept: Service, gone: Service, taken: Collection[str], *, mark: str
         if kind:
             _withdraw(kind, kept, kind.source_id == mark)
         else:
-            _say(kept, field, (edit and (edit.offered or edit.upstream)) or "")
+            _say(kept, field, edit.theirs if edit else "")
     session.flush()
 
 

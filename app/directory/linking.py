@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.directory.mapping import BY_NAME, TABLES
 from app.directory.packages import TABLES as TABLE_FILES
@@ -72,8 +73,9 @@ class Names:
         for link in self.links[table]:
             ids = self.ids(link.table, row.cells.get(link.given, ""))
             wanted = ids if BY_NAME[table].belongs else ids[:1]
-            rows = [{**cells, link.column: id_} for cells in rows for id_ in wanted] or rows
-        for number, cells in enumerate(rows[:MOST_NAMES]):
+            several = ({**cells, link.column: id_} for cells in rows for id_ in wanted)
+            rows = list(islice(several, MOST_NAMES)) or rows
+        for number, cells in enumerate(rows):
             id_ = cells.get("id", "")
             yield Row(row.file, row.line, {**cells, "id": f"{id_}:{number + 1}"} if number and id_ else cells)
 

@@ -525,6 +525,11 @@ class LocalEdit(Base):
     """A role and an id."""
     at: Mapped[CreatedAt]
 
+    @property
+    def theirs(self) -> str:
+        """What the source says, as far as anybody has heard."""
+        return (self.upstream if self.offered is None else self.offered) or ""
+
 
 class Merge(Base):
     """Two services found to be one: `gone_id` is not listed any more, whatever imports say. Not HSDS."""

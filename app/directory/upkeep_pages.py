@@ -24,6 +24,7 @@ from app.directory.corrections import Correction, Hours, Number
 from app.directory.languages import Spoken, code_of
 from app.directory.merging import Pair
 from app.directory.models import LocalEdit, Service
+from app.directory.queries import Said
 from app.errors import Invalid
 from app.forms import Page
 from app.geography import areas
@@ -122,18 +123,21 @@ def _line(service: Service) -> dict[str, Any]:
 @allow(Action.EDIT_SERVICE)
 def edit(service_id: uuid.UUID) -> Page:
     service = _service(service_id)
-    return _edit_page(service, _as_it_is(service), {})
+    listed = queries.said_of_service(service.id)
+    return _edit_page(service, listed, _as_it_is(service, listed), {})
 
 
 @bp.post("/directory/ours/<uuid:service_id>")
 @allow(Action.EDIT_SERVICE)
 def correct(service_id: uuid.UUID) -> Response | Page:
     service = _service(service_id, locked=True)
-    typed, wrong = _brought_up_to_date(service, request.form)
+    listed = queries.said_of_service(service.id)
+    now = _as_it_is(service, listed)
+    typed, wrong = _brought_up_to_date(now, request.form)
     try:
-        correction = _correction(service, typed, wrong)
+        correction = _correction(service, now, typed, wrong)
     except Invalid as invalid:
-        return _edit_page(service, typed, invalid.fields)
+        return _edit_page(service, listed, typed, invalid.fields)
     corrections.correct(service, correction, by=_i())
     session.commit()
     flash(_("Written down. This is what people see from now on."), "success")
@@ -156,14 +160,14 @@ def choose(service_id: uuid.UUID) -> Response:
     return redirect(url_for(".edit", service_id=service.id), HTTPStatus.SEE_OTHER)
 
 
-def _edit_page(service: Service, typed: Any, wrong: dict[str, str]) -> Page:  # noqa: ANN401  a form, or what is stored
-    listed = queries.said_of_service(service.id)
+def _edit_page(service: Service, listed: Said, typed: dict[str, str], wrong: dict[str, str]) -> Page:
+    now = json.dumps(_as_it_is(service, listed))
     return forms.page(
         "directory/edit.html",
         service=service,
         values=typed,
         errors=wrong,
-        shown=quote(json.dumps(_as_it_is(service))),  # without a space, so that nobody takes it for something written
+        shown=quote(now),  # without a space, so that nobody takes it for something written
         days=[(code, _(name)) for code, name in DAYS.items()],
         hours=listed.hours,
         conflicts=[_conflict(edit, service) for edit in corrections.conflicts_of(service.id)],
@@ -181,8 +185,8 @@ def _conflict(edit: LocalEdit, service: Service) -> dict[str, str]:
     }
 
 
-def _as_it_is(service: Service) -> dict[str, str]:
-    listed = queries.said_of_service(service.id)
+def _as_it_is(service: Service, listed: Said) -> dict[str, str]:
+    """What stands in the boxes of the form."""
     return {
         **{field: corrections.said(service, field) for field in corrections.FIELDS},
         "phones": "\n".join(listed.phones),
@@ -193,9 +197,8 @@ def _as_it_is(service: Service) -> dict[str, str]:
     }
 
 
-def _brought_up_to_date(service: Service, form: MultiDict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _brought_up_to_date(now: dict[str, str], form: MultiDict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What was typed, and in the boxes left alone what holds by now; a sentence for each that two have changed."""
-    now = _as_it_is(service)
     try:
         shown = {str(name): str(text) for name, text in json.loads(unquote(form["shown"])).items()}
     except (KeyError, ValueError, AttributeError, RecursionError):
@@ -209,12 +212,11 @@ def _brought_up_to_date(service: Service, form: MultiDict[str, str]) -> tuple[di
     return typed, wrong
 
 
-def _correction(service: Service, typed: dict[str, str], wrong: dict[str, str]) -> Correction:
+def _correction(service: Service, before: dict[str, str], typed: dict[str, str], wrong: dict[str, str]) -> Correction:
     """What was typed, and only where it is not as it was: what a source says need not please our rules.
 
     :raises Invalid: a sentence for each wrong box.
     """
-    before = _as_it_is(service)
     changed = {name: typed[name] for name in corrections.FIELDS if _new(typed, before, name)}
     try:
         said = forms.load(schemas.CorrectionIn(), changed)

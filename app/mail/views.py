@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response
 from app import clock, i18n
 from app.config import settings
 from app.db import session
-from app.errors import DomainError
 from app.i18n import gettext as _
 from app.mail import operations, queries
 from app.staff.access import allow, me, public
@@ -79,14 +78,9 @@ def _unsure() -> list[dict[str, Any]]:
 @allow(Action.SEND_AGAIN)
 def send_again(email_id: uuid.UUID) -> Response:
     """Send an e-mail of which nobody knows whether it has arrived; pressed twice, it goes out once more and no more."""
-    try:
-        operations.send_again(email_id, by=me())
-    except DomainError as refused:
-        session.rollback()
-        flash(refused.sentence, "error")
-    else:
-        session.commit()
-        flash(_("It goes out now."), "success")
+    operations.send_again(email_id, by=me())
+    session.commit()
+    flash(_("It goes out now."), "success")
     return redirect(url_for("texting.operations"), HTTPStatus.SEE_OTHER)
 
 
