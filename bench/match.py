@@ -269,7 +269,6 @@ def _listings(
             "max_age": chance.choice((None, None, None, None, None, 24)),
             "capacity": capacity,
             "capacity_at": said_at,
-            "room": ranking.room(capacity, said_at),
             "capacity_until": None,
             "full_until": NEVER_ENDS if capacity == "no-capacity" else None,
             "hours": week,
@@ -278,8 +277,7 @@ def _listings(
             "history_n": chance.randint(10, 200) if record else 0,
             "walk_in": walk_in,
         }
-        for name, weights in (("merit", ranking.WEIGHTS), ("urgent_merit", ranking.URGENT_WEIGHTS)):
-            row[name] = ranking.merit(weights, fit=fit, has_hours=week is not None, walk_in=walk_in)
+        row |= ranking.bounds(row)._asdict()
         yield tuple(row[name] for name in _LISTING_COLUMNS)
 
 
@@ -313,8 +311,7 @@ class BruteForce:
         for candidate in self._all(scoring.question, boxes):
             objections = against(scoring.question, candidate, scoring.at)
             if objections in ([], [Against.FULL]):
-                distance = scoring.distance(candidate)
-                scored = Scored(scoring.score(candidate, distance), distance, candidate)
+                scored = scoring.scored(candidate)
                 (full if objections else offered).append(scored)
         return offered, full
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +29,8 @@ _SEARCHED = (
     "min_age",
     "max_age",
     "full_until",
+    "closing",
+    "time_zone",
 )
 
 
@@ -49,12 +51,14 @@ class Listing(Base):
             "anchored = (latitude IS NOT NULL AND area_id IS NULL AND NOT remote)",
             name="anchored_by_distance_only",
         ),
+        CheckConstraint("NOT remote OR latitude IS NULL", name="remote_is_nowhere"),
         CheckConstraint("(capacity = 'no-capacity') = (full_until IS NOT NULL)", name="full_until_some_moment"),
         CheckConstraint("room = 0 OR capacity_at IS NOT NULL", name="room_was_said_some_day"),
         # Everything a search weighs stands in the index, so it visits the table only for what it may offer.
         Index(
             "ix_listing_anchored",
             "need",
+            "grade",
             text("(floor(latitude * 10)::integer)"),
             "longitude",
             postgresql_include=("latitude", *_SEARCHED),
@@ -109,18 +113,18 @@ class Listing(Base):
     full_until: Mapped[datetime | None]
     """Nobody is taken in before this moment; the end of time where none is named."""
     room: Mapped[float] = mapped_column(REAL)
-    """How much more its word about capacity is worth than silence, on the day it was given; not less than 0."""
+    """This and the other numbers of what it brings along to a score: see `ranking.Bounds`."""
     hours: Mapped[bytes | None] = mapped_column(LargeBinary)
     """See `app.matching.hours`."""
+    closing: Mapped[int | None] = mapped_column(BigInteger)
     time_zone: Mapped[str]
     history: Mapped[float] = mapped_column(REAL)
     """See `app.matching.records`."""
     history_n: Mapped[int]
     walk_in: Mapped[bool | None]
     merit: Mapped[float] = mapped_column(REAL)
-    """The most that what it says of itself can add to a score, whoever asks and whenever; see `ranking.merit`."""
     urgent_merit: Mapped[float] = mapped_column(REAL)
-    """The same for an urgent need."""
+    grade: Mapped[int] = mapped_column(SmallInteger)
 
 
 class ListingArea(Base):

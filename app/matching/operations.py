@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, cast
@@ -449,24 +449,14 @@ def _listings(offer: Row[*tuple[Any, ...]], around: _Surroundings, standings: St
         standing = standings.of(offer.organization_id, need)
         # A need that somebody gave it by hand is what it is there for.
         fit = fits.get(need, 1.0)
-        yield {
+        listing = {
             **said,
             "need": need,
             "fit": fit,
             "history": standing.value,
             "history_n": standing.n,
-            "merit": _merit(ranking.WEIGHTS, said, fit),
-            "urgent_merit": _merit(ranking.URGENT_WEIGHTS, said, fit),
         }
-
-
-def _merit(weights: ranking.Parts, said: Mapping[str, Any], fit: float) -> float:
-    return ranking.merit(
-        weights,
-        fit=fit,
-        has_hours=said["hours"] is not None,
-        walk_in=said["walk_in"],
-    )
+        yield {**listing, **ranking.bounds(listing)._asdict()}
 
 
 def _said_of(offer: Row[*tuple[Any, ...]], around: _Surroundings) -> dict[str, Any]:
@@ -503,7 +493,6 @@ def _said_of(offer: Row[*tuple[Any, ...]], around: _Surroundings) -> dict[str, A
         "capacity": status.value,
         "capacity_at": said_at,
         "capacity_until": until,
-        "room": ranking.room(status, said_at),
         "full_until": (until or NEVER_ENDS) if status is CapacityStatus.NO_CAPACITY else None,
         "hours": hours.typical_week(tuple(_openings_of(offer, around)), around.today) if place else None,
         "time_zone": time_zone,

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -66,8 +66,7 @@ ASKED_AGAIN_AFTER = timedelta(days=120)
 """A service that was asked in vain is offered again after this."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One of the numbers a score is the weighted mean of."""
 
     name: str
@@ -336,12 +335,14 @@ _ONE = select(*_SHOWN).where(_listing.need == bindparam("need"), _listing.servic
 
 
 # Both are functions of the database. They give out candidates in the order of the most each could score, best first,
-# at most `limit` and none that could not score `worth`; of those without a place, which are near to nobody, a third of
-# that. Beyond this they leave out only what `eligibility` excludes, which has the last word on what they let through.
+# at most `limit` and none that could not score `worth`, nor of those without a place, which are near to nobody, more
+# than that. Beyond this they leave out only what `eligibility` excludes, which has the last word on what they let
+# through. The most is the score itself, but for what is in another time zone than the patient and for urgent needs.
 # `listing_nearest`: all that is not anchored and whose area, if any, may take in the patient; of the anchored those in
 # the first of three boxes that holds `plenty`, and its number; or all of them where the patient's place is not known.
-# `listing_ring`: the anchored in one box and not in another, where being near adds at most `nearest` to a score: the
-# distance, which is dear, is worked out only for those that this could lift to `worth`.
+# `listing_ring`: the anchored of some grades, each in a box of its own, and not in the one that was looked through;
+# being near adds at most `nearest` to a score: the distance, which is dear, is worked out only for those that this
+# could lift to `worth`.
 
 _QUESTION: tuple[ColumnElement[Any], ...] = (
     bindparam("need", type_=Text),
@@ -360,6 +361,11 @@ _QUESTION: tuple[ColumnElement[Any], ...] = (
     bindparam("latitude", type_=Double),
     bindparam("longitude", type_=Double),
     bindparam("grain", type_=Double),
+    bindparam("zone", type_=Text),
+    bindparam("weekday", type_=Integer),
+    bindparam("hour", type_=Integer),
+    bindparam("waiting", type_=ARRAY(Double)),
+    bindparam("grades", type_=ARRAY(Integer)),
 )
 _SIDES = bindparam("sides", type_=ARRAY(Double))
 _WORTH = bindparam("worth", type_=Double)
@@ -388,7 +394,16 @@ _NEAREST = _best_of(
         _LIMIT,
     )
 )
-_RING = _best_of(func.listing_ring(*_QUESTION, _SIDES, bindparam("nearest", type_=Double), _WORTH, _LIMIT))
+_RING = _best_of(
+    func.listing_ring(
+        *_QUESTION,
+        *(bindparam(sides, type_=ARRAY(Double)) for sides in ("souths", "wests", "norths", "easts")),
+        _SIDES,
+        bindparam("nearest", type_=Double),
+        _WORTH,
+        _LIMIT,
+    )
+)
 
 OLD_ENOUGH, YOUNG_ENOUGH = 10_000, -1
 """The ages of somebody whose age is not known: no limit keeps them out."""
@@ -416,8 +431,11 @@ class Listings:
         return self._read(_NEAREST, worth, limit, reaches, **self._home(), sides=sides, plenty=plenty)
 
     def ring(self, inner: float, outer: float, worth: float | None, limit: int | None) -> Batch:
-        nearest = self._ranking.weights.distance * self._ranking.nearness_beyond(inner)
-        return self._read(_RING, worth, limit, (outer,), sides=self._sides(inner) + self._sides(outer), nearest=nearest)
+        ranking = self._ranking
+        nearest = ranking.weights.distance * ranking.nearness_beyond(inner)
+        return self._read(
+            _RING, worth, limit, (outer,), sides=self._sides(inner), nearest=nearest, **self._boxes(inner, outer, worth)
+        )
 
     def settle(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates, with the word of their areas on whether the patient lives there."""
@@ -432,6 +450,14 @@ class Listings:
         where = self._where
         known = where.point if where.postal_code and where.county and where.state else None
         return {"keys": readings.keys_of(where), "home": known and list(known)}
+
+    def _boxes(self, inner: float, outer: float, worth: float | None) -> dict[str, Any]:
+        """Of each grade as far as it can be worth it; none where that is all looked through."""
+        least = 0.0 if worth is None else worth - rules.ROUNDING
+        reaches = {grade: min(outer, self._ranking.reach(least, grade)) for grade in _GRADES}
+        boxes = [(grade, *self._sides(reach)) for grade, reach in reaches.items() if reach > inner]
+        names = ("grades", "souths", "wests", "norths", "easts")
+        return {name: [box[number] for box in boxes] for number, name in enumerate(names)}
 
     def _sides(self, reach: float) -> list[float]:
         place = cast("Place", self._ranking.question.known_place)
@@ -457,30 +483,27 @@ class Listings:
             candidates = self.settle(candidates)
         # Without a row to say so, no ring held anything.
         ring = rows[0][shown + 2] if rows else len(reaches)
-        return Batch(candidates, _left(rows, limit), reaches[min(ring, len(reaches)) - 1])
+        near = [row.ceiling for row in rows if row.near]
+        placeless = [row.ceiling for row in rows if not row.near]
+        # Those without a place that are worth less than the last of many near are left out too.
+        full = [found[-1] for found in (near, placeless) if limit is not None and len(found) >= limit]
+        return Batch(
+            candidates,
+            left=max(full, default=None),
+            left_near=limit is not None and len(near) >= limit,
+            reached=reaches[min(ring, len(reaches)) - 1],
+        )
 
 
 _RINGS = 3
-
-
-def _left(rows: Sequence[Row[*tuple[Any, ...]]], limit: int | None) -> float | None:
-    """The most that any can score of those that did not fit in; None when all did."""
-    if limit is None:
-        return None
-    near = [row.ceiling for row in rows if row.near]
-    placeless = [row.ceiling for row in rows if not row.near]
-    full = [found[-1] for found, most in ((near, limit), (placeless, limit // _PLACELESS)) if len(found) >= most]
-    return max(full, default=None)
-
-
-_PLACELESS = 3
-"""Of those near three times as many are given out as of those without a place, lest hotlines hide the neighborhood."""
+_GRADES = tuple(range(rules.HIGHEST_GRADE + 1))
 
 
 def _bound(ranking: Ranking, *, full: bool) -> dict[str, Any]:
     question, weights, place = ranking.question, ranking.weights, ranking.question.known_place
     consented = question.consented_organizations
     everywhere_spoken = ranking.language == rules.EVERYWHERE_SPOKEN
+    weekday, hour = divmod(ranking.hour(place.time_zone), 24) if place else (0, 0)
     return {
         "need": question.need,
         "urgent": question.urgent,
@@ -512,6 +535,12 @@ def _bound(ranking: Ranking, *, full: bool) -> dict[str, Any]:
         "latitude": place and place.latitude,
         "longitude": place and place.longitude,
         "grain": ranking.grain,
+        "zone": place and place.time_zone,
+        "weekday": weekday,
+        "hour": hour,
+        # What it costs to be open tomorrow rather than today, …, only later today in a week, and not at all.
+        "waiting": [weights.open * (1 - value) for value in (*rules.OPEN_IN_DAYS[1:], 0.0)],
+        "grades": _GRADES,
     }
 
 
@@ -530,10 +559,6 @@ def _areas(ids: Collection[int]) -> dict[int, Area]:
 def _match(ranking: Ranking, scored: Scored, radius: float) -> Match:
     candidate = scored.candidate
     precision = reasons.precision_of(ranking.question, candidate)
-    values = ranking.values(candidate, scored.distance)._asdict()
-    if not candidate.history_n:
-        # Only the average of the need stands there: it counts alike for everybody, and says nothing about this agency.
-        del values["history"]
     return Match(
         service_at_location_id=candidate.id,
         service_id=candidate.service_id,
@@ -545,7 +570,12 @@ def _match(ranking: Ranking, scored: Scored, radius: float) -> Match:
         distance_miles=reasons.honest_miles(scored.distance, precision),
         precision=precision,
         score=scored.score,
-        parts=tuple(Part(name, value, getattr(ranking.weights, name)) for name, value in values.items()),
+        parts=tuple(
+            Part(*part)
+            for part in zip(rules.Parts._fields, scored.values, ranking.weights, strict=True)
+            # Without a record only the average of the need stands there, which says nothing about this agency.
+            if part[0] != "history" or candidate.history_n
+        ),
         reasons=reasons.in_favor(ranking, scored),
         cautions=reasons.cautions(ranking, scored, radius=radius),
     )

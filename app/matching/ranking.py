@@ -10,14 +10,15 @@ radius, so the best five are the first five of the best twenty.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import floor
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.directory.codes import CapacityStatus
@@ -88,6 +89,12 @@ ROOM_FADES = timedelta(days=90)
 
 EASE = {True: 1.0, None: 0.5, False: 0.0}
 
+GRADES, URGENT_GRADES = (0.33, 0.39), (0.41, 0.47)
+"""Where one grade of listings ends and the next begins; see `Bounds`. What is mainly for the need, for everybody, and
+tells its hours is of the middle one; of the highest when it says besides that it has room."""
+
+HIGHEST_GRADE = len(GRADES)
+
 ROUNDING = 2e-6
 """More than a sum of rounded products can be off, also when the database rounds to single precision."""
 
@@ -139,9 +146,10 @@ class Ranking:
             return None
         return miles(place.point, (candidate.latitude, candidate.longitude))
 
-    def score(self, candidate: Candidate, distance: float | None) -> float:
-        """From 0 to 1."""
-        return self._mean(self.values(candidate, distance))
+    def scored(self, candidate: Candidate) -> Scored:
+        distance = self.distance(candidate)
+        values = self.values(candidate, distance)
+        return Scored(float(sum(map(mul, self.weights, values))), distance, candidate, values)
 
     def values(self, candidate: Candidate, distance: float | None) -> Parts:
         helping = candidate.organization_id in self.question.helping_organizations
@@ -171,31 +179,34 @@ class Ranking:
 
     def best_beyond(self, distance: float) -> float:
         """The score of an anchored candidate at least this far away is smaller."""
-        best = Parts(
-            distance=self.nearness_beyond(distance),
-            language=1,
-            fit=1,
-            audience=1,
-            open=1,
-            capacity=1,
-            history=1,
-            ease=1,
-            helping=1 if self.question.helping_organizations else 0,
-        )
-        return self._mean(best) + ROUNDING
+        return self.weights.distance * self.nearness_beyond(distance) + self._others(HIGHEST_GRADE)
 
-    def reach(self, score: float) -> float:
-        """Nothing anchored farther away than this scores as much, in miles; 0 when nothing does at all."""
-        others = self.best_beyond(FARTHEST_MILES) - self.weights.distance * self.nearness_beyond(FARTHEST_MILES)
-        needed = (score - others) / self.weights.distance
+    def reach(self, score: float, grade: int = HIGHEST_GRADE) -> float:
+        """Nothing anchored farther away than this scores as much, in miles; 0 when nothing does at all.
+
+        :param grade: of those that are asked about, which are of no higher one.
+        """
+        needed = (score - self._others(grade)) / self.weights.distance
         if needed <= 0:
             return FARTHEST_MILES
         far = HALFWAY_MILES / needed - HALFWAY_MILES
         # The first step of each grain whose middle lies beyond.
         return max((max(0, floor(far / grain - 0.5) + 1)) * grain for grain in self._grains) + ROUNDING
 
-    def _mean(self, values: Parts) -> float:
-        return float(sum(map(mul, self.weights, values)))
+    @cached_property
+    def _best(self) -> Parts:
+        """What the parts of a score add to it at most."""
+        return self.weights._replace(helping=self.weights.helping if self.question.helping_organizations else 0.0)
+
+    def _others(self, grade: int) -> float:
+        """The most that all parts but the distance can add to the score of a candidate of this grade."""
+        best = self._best
+        listed = best.fit + best.audience + best.open + best.capacity + best.ease
+        if grade < HIGHEST_GRADE:
+            ends = URGENT_GRADES if self.question.urgent else GRADES
+            # A listing does not know for whom it is just the right one.
+            listed = min(listed, ends[grade] + (best.audience if self.is_one_of else 0.0))
+        return listed + best.language + best.history + best.helping + ROUNDING
 
     def _nearness(self, candidate: Candidate, distance: float | None) -> float:
         comes = candidate.remote or candidate.covered
@@ -230,23 +241,48 @@ class Ranking:
         return ROOM_UNKNOWN + (room - ROOM_UNKNOWN) * freshness
 
 
-def merit(weights: Parts, *, fit: float, has_hours: bool, walk_in: bool | None) -> float:
-    """The most that what a service says of itself can add to its score, whoever asks and whenever.
+class Bounds(NamedTuple):
+    """What a listing brings along to a score, whoever asks and whenever: by this the database leaves out the beaten.
 
-    Added to its history, its room and what depends on the patient (distance, language, audience, whom they know) it is
-    never less than the score: what the database leaves out by it is sure to be beaten.
+    To merit and room are added history and what depends on the patient: distance, language, audience, whom they know.
+    The sum, less what it loses by not being open today, is never less than the score.
     """
-    return (
-        weights.fit * fit
-        + weights.open * (1.0 if has_hours else HOURS_UNKNOWN)
-        + weights.capacity * ROOM_UNKNOWN
-        + weights.ease * EASE[walk_in]
-    )
 
-
-def room(capacity_said: str, said_at: datetime | None) -> float:
+    merit: float
+    urgent_merit: float
+    """The same for an urgent need."""
+    room: float
     """How much more its word about capacity is worth than silence, on the day it was given; not less than 0."""
-    return max(0.0, ROOM[capacity_said] - ROOM_UNKNOWN) if said_at else 0.0
+    closing: int | None
+    """When each day of its hours is over; see `hours.closings`."""
+    grade: int
+    """From 0 to `HIGHEST_GRADE`: the index goes by it, for what brings little along is best only when near."""
+
+
+def bounds(listing: Mapping[str, Any]) -> Bounds:
+    """The most that what is said of a listing, its columns by name, can bring along."""
+    week = listing["hours"]
+    room = max(0.0, ROOM[listing["capacity"]] - ROOM_UNKNOWN) if listing["capacity_at"] else 0.0
+
+    def merit(weights: Parts) -> float:
+        return (
+            weights.fit * float(listing["fit"])
+            + weights.open * (HOURS_UNKNOWN if week is None else 1.0)
+            + weights.capacity * ROOM_UNKNOWN
+            + weights.ease * EASE[listing["walk_in"]]
+        )
+
+    def grade(weights: Parts, ends: tuple[float, ...]) -> int:
+        for_anybody = 0.0 if listing["audience"] else weights.audience
+        return bisect(ends, merit(weights) + weights.capacity * room + for_anybody)
+
+    return Bounds(
+        merit=merit(WEIGHTS),
+        urgent_merit=merit(URGENT_WEIGHTS),
+        room=room,
+        closing=None if week is None else hours.closings(week),
+        grade=max(grade(WEIGHTS, GRADES), grade(URGENT_WEIGHTS, URGENT_GRADES)),
+    )
 
 
 def nearness(distance: float) -> float:
@@ -256,8 +292,10 @@ def nearness(distance: float) -> float:
 
 class Scored(NamedTuple):
     score: float
+    """From 0 to 1."""
     distance: float | None
     candidate: Candidate
+    values: Parts
 
 
 def in_order(scored: Iterable[Scored]) -> list[Scored]:

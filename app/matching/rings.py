@@ -32,11 +32,14 @@ NARROWEST, WIDEST = 1.5, 8.0
 PLENTY = 3
 """The best k are usually settled once this many times k have been seen."""
 
-FEW = 3
-"""Times k: how many candidates are looked at first; more only where these do not settle it."""
+FEW, MANY = 2, 6
+"""Times k: how many candidates are looked at first, and then, where these do not settle it; at last all."""
 
 WIDEST_MILES = 100.0
 """Beyond this there is no use in rings of "near": the next is everywhere."""
+
+REGION_MILES = 250.0
+"""Everywhere is looked through this far first: what is found there, the rest of the country has to beat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Batch:
     candidates: Sequence[Candidate]
     left: float | None
     """What it left out scores at most this; None when it left out nothing."""
+    left_near: bool
+    """It left out some of those that count as near."""
     reached: float
     """In miles: of the anchored no nearer ones are still to come, except for those left out."""
 
@@ -80,6 +85,10 @@ class Found:
     """How many candidates were looked at."""
 
 
+Ask = Callable[[float | None, int | None], Batch]
+"""A question to a source, about those that may score at least so much, for so many."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What has been looked at so far, of which the eligible can be offered."""
@@ -90,22 +99,36 @@ class Seen:
     """The objections of those that are looked for: none, or that they are full."""
     offered: dict[int, Scored] = field(default_factory=dict)
     considered: int = 0
+    _left: list[tuple[float, Ask]] = field(default_factory=list)
+    """What those score at most that have been left out, and how to ask for them."""
     _uncrowded: tuple[object, list[Scored], list[Scored]] = (None, [], [])
 
-    def take(self, scope: float, ask: Callable[[float | None, int | None], Batch]) -> float:
-        """Look at what a source gives out: the best of it, and all that could change the answer.
+    def take(self, scope: float, ask: Ask) -> float:
+        """Look at the best of what a source gives out, and at as many as it has until enough of them are near.
 
         :returns: how far it reached.
         """
-        batch = ask(self.worth(scope), FEW * self.k)
-        self.look_at(batch.candidates)
-        if batch.left is None:
-            return batch.reached
-        worth = self.worth(scope)
-        if worth is None or worth <= batch.left + ROUNDING:
-            batch = ask(worth, None)
+        for limit in (FEW * self.k, MANY * self.k, None):
+            batch = ask(self.worth(scope), limit)
             self.look_at(batch.candidates)
+            if not batch.left_near or self.enough(scope):
+                break
+        if batch.left is not None:
+            self._left.append((batch.left, ask))
         return batch.reached
+
+    def settle(self, scope: float) -> None:
+        """Look at all that has been left out and could still change the answer."""
+        for most, ask in self._left:
+            left: float | None = most
+            for limit in (MANY * self.k, None):
+                worth = self.worth(scope)
+                if left is None or (worth is not None and worth > left + ROUNDING):
+                    break
+                batch = ask(worth, limit)
+                self.look_at(batch.candidates)
+                left = batch.left
+        self._left.clear()
 
     def look_at(self, candidates: Iterable[Candidate]) -> None:
         ranking = self.ranking
@@ -113,8 +136,7 @@ class Seen:
             self.considered += 1
             if candidate.id.int in self.offered or against(ranking.question, candidate, ranking.at) != self.only:
                 continue
-            distance = ranking.distance(candidate)
-            self.offered[candidate.id.int] = Scored(ranking.score(candidate, distance), distance, candidate)
+            self.offered[candidate.id.int] = ranking.scored(candidate)
 
     def in_scope(self, scope: float) -> list[Scored]:
         return [one for one in self.offered.values() if within(one, scope)]
@@ -189,6 +211,7 @@ def _search(seen: Seen, looking: Sequence[float], source: Source) -> Found:
     ranking, plenty = seen.ranking, PLENTY * seen.k
     if ranking.question.known_place is None:
         seen.take(inf, source.anywhere)
+        seen.settle(inf)
         return seen.found(inf, widened=False)
     reached = seen.take(looking[0], partial(source.nearest, _reaches(looking[0]), plenty))
     for scope in looking:
@@ -199,10 +222,13 @@ def _search(seen: Seen, looking: Sequence[float], source: Source) -> Found:
             if worth is not None:
                 # Only the worthy come, so one wide ring costs less than several narrow ones.
                 outer = min(ranking.reach(worth), end)
+                if reached < REGION_MILES < outer:
+                    outer = REGION_MILES
                 if outer <= reached:
                     break
             reached = seen.take(scope, partial(source.ring, reached, outer))
         if seen.enough(scope):
+            seen.settle(scope)
             return seen.found(scope, widened=scope > looking[0])
     raise AssertionError("everywhere is always far enough")
 

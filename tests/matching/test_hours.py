@@ -5,7 +5,7 @@ from datetime import date, time
 import pytest
 
 from app.directory.hours import Opening
-from app.matching.hours import days_until_open, hours_until_open, typical_week
+from app.matching.hours import HOURS, closings, days_until_open, hours_until_open, typical_week
 
 WEDNESDAY = date(2026, 3, 4)
 MONDAY, SATURDAY, SUNDAY = 0, 5 * 24, 6 * 24
@@ -59,3 +59,21 @@ def test_what_is_no_weekly_rhythm_is_not_known(openings: tuple[Opening, ...]) ->
 def test_a_week_that_is_never_open_has_no_next_opening() -> None:
     assert hours_until_open(bytes(21), 0) is None
     assert days_until_open(bytes(21), 0) is None
+
+
+@pytest.mark.parametrize(
+    "some_week",
+    [
+        bytes(21),
+        bytes([255] * 21),
+        week(OFFICE),
+        week(NIGHT),
+        week(Opening(time(7), time(11), byday="WE"), Opening(time(22), time(23), byday="WE,SA")),
+    ],
+)
+def test_the_closings_of_a_week_say_on_which_day_it_is_next_open(some_week: bytes) -> None:
+    closes = [closings(some_week) >> 5 * day & 31 for day in range(7)]
+    for hour in range(HOURS):
+        today, now = divmod(hour, 24)
+        open_on = [0] if closes[today] > now else [n for n in range(1, 8) if closes[(today + n) % 7]]
+        assert days_until_open(some_week, hour) == (open_on[0] if open_on else None)

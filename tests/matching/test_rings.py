@@ -10,7 +10,7 @@ from math import inf
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
@@ -58,8 +58,7 @@ def brute_force(question: Question, k: int, radius: float, candidates: Iterable[
     offered: list[Scored] = []
     full: list[Scored] = []
     for candidate in candidates:
-        distance = scoring.distance(candidate)
-        scored = Scored(scoring.score(candidate, distance), distance, candidate)
+        scored = scoring.scored(candidate)
         objections = against(question, candidate, AT)
         if not objections:
             offered.append(scored)
@@ -110,13 +109,14 @@ class Listings:
 
     def batch(self, candidates: list[Candidate], worth: float | None, limit: int | None, reached: float) -> Batch:
         worthy = [one for one in candidates if worth is None or self.most(one) >= worth - ROUNDING]
-        best = sorted(worthy, key=self.most, reverse=True)[:limit]
+        worthy.sort(key=self.most, reverse=True)
+        best, cut = worthy[:limit], worthy[len(worthy[:limit]) :]
         left = self.most(best[-1]) if limit is not None and len(best) >= limit else None
-        return Batch(best, left, reached)
+        return Batch(best, left, any(one.anchored or one.area_id for one in cut), reached)
 
     def most(self, one: Candidate) -> float:
         """What it could score: exactly that, or somewhat more."""
-        return self.scoring.score(one, self.scoring.distance(one)) + one.id.int % 3 / 50
+        return self.scoring.scored(one).score + one.id.int % 3 / 50
 
 
 def holds(center: Point, reach: float, point: Point) -> bool:
@@ -143,8 +143,8 @@ def some_place(random: Random, precisions: list[Precision]) -> Place:
 
 def some_candidate(random: Random, number: int, lives: Whereabouts) -> Candidate:
     place = some_place(random, [Precision.STREET, Precision.STREET, Precision.ZIP, Precision.COUNTY])
-    located = random.random() < 0.9
     remote = random.random() < 0.1
+    located = random.random() < 0.9 and not remote
     area = random.choice([None] * 8 + list(AREAS))
     service = random.randrange(60)
     return Candidate(
@@ -158,7 +158,7 @@ def some_candidate(random: Random, number: int, lives: Whereabouts) -> Candidate
         area_id=area,
         covered=areas.covers(AREAS[area], lives) if area else None,
         remote=remote,
-        anchored=located and area is None and not remote,
+        anchored=located and area is None,
         confidential=False,
         audience=random.choice([0] * 6 + [BITS["hiv"], BITS["women"], BITS["women"] | BITS["veterans"]]),
         languages=random.choice(["", "", " es ", " es zh ", " vi "]),
@@ -231,12 +231,13 @@ def test_nobody_farther_out_scores_more_than_the_bound(seed: int, reached: int) 
     question, candidates = some_case(seed, 50)
     scoring = Ranking(question, AT)
     for candidate in candidates:
-        distance = scoring.distance(candidate)
-        score = scoring.score(candidate, distance)
+        score, distance, *_ = scoring.scored(candidate)
         assert 0 <= score <= 1
         if candidate.anchored and distance is not None:
             assert distance < reached or score < scoring.best_beyond(reached)
             assert distance <= scoring.reach(score) or distance > FARTHEST_MILES
+            grade = ranking.bounds(candidate._asdict()).grade
+            assert distance <= scoring.reach(score, grade) <= scoring.reach(score) or distance > FARTHEST_MILES
 
 
 @pytest.mark.parametrize("weights", [WEIGHTS, URGENT_WEIGHTS])
@@ -253,6 +254,33 @@ def test_the_database_finds_what_brute_force_finds(seed: int, size: int, k: int,
     scoring = Ranking(question, AT)
     found = search(scoring, k, radius, Listed(scoring))
     agree(found, brute_force(question, k, radius, candidates))
+
+
+@pytest.mark.usefixtures("session")
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seeds, st.integers(1, 100), st.integers(1, 10))
+def test_the_database_gives_out_the_best_by_what_they_score(seed: int, size: int, few: int) -> None:
+    # It expects more than it finds only of what is urgent, holds until a date, or is in another time zone.
+    question, candidates = some_case(seed, size)
+    assume(question.known_place)
+    question = replace(question, urgent=False)
+    candidates = [one._replace(capacity_until=None) for one in candidates if one.area_id is None]
+    store(candidates)
+    scoring = Ranking(question, AT)
+    scores = {one.id: scoring.scored(one).score for one in candidates}
+    eligible = [one for one in candidates if not against(question, one, AT)]
+    source = Listed(scoring)
+    batch = source.nearest((FARTHEST_MILES,), 1, None, few)
+
+    near, placeless = (best_scores(scores, eligible, anchored=anchored)[:few] for anchored in (True, False))
+    assert best_scores(scores, batch.candidates, anchored=True) == pytest.approx(near, abs=ROUNDING)
+    given_out = best_scores(scores, batch.candidates, anchored=False)
+    assert given_out == pytest.approx(placeless[: len(given_out)], abs=ROUNDING)
+    assert len(given_out) == len(placeless) or placeless[len(given_out)] <= near[few - 1] + ROUNDING
+
+
+def best_scores(scores: dict[uuid.UUID, float], some: Iterable[Candidate], *, anchored: bool) -> list[float]:
+    return sorted((scores[one.id] for one in some if one.anchored is anchored), reverse=True)
 
 
 def some_case(seed: int, size: int) -> tuple[Question, list[Candidate]]:
@@ -285,15 +313,9 @@ def store(candidates: list[Candidate]) -> None:
             "grain": GRAIN_MILES[Precision(one.precision)],
             "capacity": CapacityStatus(one.capacity),
             "full_until": (one.capacity_until or datetime(9999, 1, 1, tzinfo=UTC)) if full else None,
-            "room": ranking.room(one.capacity, one.capacity_at),
-            "merit": merit(WEIGHTS, one),
-            "urgent_merit": merit(URGENT_WEIGHTS, one),
+            **ranking.bounds(one._asdict())._asdict(),
         }
         del row["id"], row["covered"]
         rows += [{**row, "need": need} for need in ("food", "legal")]
     if rows:
         the_session.execute(insert(Listing), rows)
-
-
-def merit(weights: Parts, one: Candidate) -> float:
-    return ranking.merit(weights, fit=one.fit, has_hours=one.hours is not None, walk_in=one.walk_in)
