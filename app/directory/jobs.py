@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from time import sleep
 
+from app import clock
 from app.config import settings
 from app.db import session
 from app.directory import import_history, importing, merging, operations, placing
@@ -48,6 +49,13 @@ def settle(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told whe
     """Finish what an import that died, or a new edition of Loopline, has left to work out."""
     for _services in operations.settle():
         session.commit()
+
+
+@queue.periodic(cron="10 5 * * *")
+@queue.task(name="directory.turn_seasons", queueing_lock="directory.turn_seasons")
+def turn_seasons(timestamp: int) -> None:  # noqa: ARG001  periodic tasks are told when they were due
+    """Every night, have those listed anew whose hours of summer begin or end."""
+    operations.turn_seasons(clock.now().date())
 
 
 @queue.periodic(cron="20 4 * * *")

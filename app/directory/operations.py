@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
@@ -20,12 +20,14 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     delete,
     func,
     or_,
     select,
     true,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy import cast as sql_cast
@@ -39,6 +41,7 @@ from app.directory.models import (
     Attribute,
     DirectoryImport,
     Phone,
+    Schedule,
     Service,
     ServiceAtLocation,
     ServiceCapacity,
@@ -136,6 +139,44 @@ def settle() -> Iterator[tuple[uuid.UUID, ...]]:
 def map_all_needs() -> None:
     """Mark every service as stale, because the needs or their rules have changed; `settle` does the rest."""
     session.execute(insert(StaleService).from_select(["service_id"], select(Service.id)).on_conflict_do_nothing())
+
+
+def turn_seasons(today: date) -> None:
+    """Mark as stale the services whose usual hours begin or end around this day; `settle` does the rest.
+
+    A listing knows the hours of the week in which it was made. It is made anew when something changes, and with a
+    season nothing changes but the date.
+    """
+    days = [today + timedelta(days=ahead) for ahead in range(-_NIGHTS_MADE_UP_FOR, _WEEK + 1)]
+    comes_round = [func.to_char(end, "MMDD") for end in (Schedule.valid_from, Schedule.valid_to)]
+    ends = (Schedule.valid_from, Schedule.valid_to, Schedule.dtstart, Schedule.until)
+    turning = (
+        select(Schedule.service_id, Schedule.location_id, Schedule.service_at_location_id)
+        .where(
+            Schedule.withdrawn_at.is_(None),
+            or_(
+                and_(~Schedule.yearly, or_(*(end.between(days[0], days[-1]) for end in ends))),
+                and_(Schedule.yearly, or_(*(end.in_([f"{day:%m%d}" for day in days]) for end in comes_round))),
+            ),
+        )
+        .cte("turning")
+    )
+    services = union(
+        select(turning.c.service_id).where(turning.c.service_id.is_not(None)),
+        *(
+            select(ServiceAtLocation.service_id).join(turning, here == said_of)
+            for here, said_of in (
+                (ServiceAtLocation.id, turning.c.service_at_location_id),
+                (ServiceAtLocation.location_id, turning.c.location_id),
+            )
+        ),
+    )
+    session.execute(insert(StaleService).from_select(["service_id"], services).on_conflict_do_nothing())
+
+
+_WEEK = 7
+_NIGHTS_MADE_UP_FOR = 31
+"""When no worker ran."""
 
 
 def sign_changes(by: str, change: str | None = None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, cast
@@ -75,8 +75,6 @@ NO_TIME_ZONE = "UTC"
 NEVER_ENDS = datetime(9999, 12, 31, tzinfo=UTC)
 """When a service has room again that is full until somebody says otherwise."""
 
-Progress = Callable[[int], None]
-
 
 def refresh(service_ids: Sequence[uuid.UUID]) -> int:
     """Make the listings of these services anew from the directory as it stands in this transaction.
@@ -85,22 +83,6 @@ def refresh(service_ids: Sequence[uuid.UUID]) -> int:
     """
     standings = _standings()
     return sum(_refresh_some(some, standings) for some in _chunks(sorted(set(service_ids))))
-
-
-def refresh_all(progress: Progress | None = None) -> int:
-    """Make every listing anew, some services at a time.
-
-    :param progress: told after each step how many services are done.
-    :returns: how many listings there are now.
-    """
-    standings = _standings()
-    listings = done = 0
-    for some in _all_services():
-        listings += _refresh_some(some, standings)
-        done += len(some)
-        if progress:
-            progress(done)
-    return listings
 
 
 def learn(records: Iterable[Record]) -> None:
@@ -172,15 +154,6 @@ def forget(patient_id: uuid.UUID, service_id: uuid.UUID) -> None:
 def _chunks(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
     for start in range(0, len(ids), AT_ONCE):
         yield ids[start : start + AT_ONCE]
-
-
-def _all_services() -> Iterator[Sequence[uuid.UUID]]:
-    last = uuid.UUID(int=0)
-    while some := session.scalars(
-        select(Service.id).where(Service.id > last).order_by(Service.id).limit(AT_ONCE)
-    ).all():
-        yield some
-        last = some[-1]
 
 
 def _refresh_some(service_ids: Sequence[uuid.UUID], standings: Standings) -> int:
@@ -447,7 +420,7 @@ def _listings(offer: Row[*tuple[Any, ...]], around: _Surroundings, standings: St
     fits = readings.fits(around.terms.get(offer.service_id, ()))
     for need in needs:
         standing = standings.of(offer.organization_id, need)
-        # A need that somebody gave it by hand is what it is there for.
+        # A need that no term of it says, but its name, is what it is there for.
         fit = fits.get(need, 1.0)
         listing = {
             **said,

@@ -43,7 +43,7 @@ def _drawn(west: float, south: float, east: float, north: float) -> str:
 
 def refresh() -> None:
     with clock.held_at(WEDNESDAY):
-        operations.refresh_all()
+        operations.refresh(the_session.scalars(select(Service.id)).all())
 
 
 def best(question: Question = PATIENT, k: int = 5, radius: float = 25) -> Matches:
