@@ -127,9 +127,17 @@ def _refuse_unreadable() -> None:
     """
     if request.endpoint is None or request.blueprint == "sms_webhooks":
         return
-    if request.path.startswith("/api/") and request.method == "POST":
+    if request.method == "POST" and (request.path.startswith("/api/") or _may_be_json()):
         _refuse_unkeepable(_texts(_json_sent()))
     _refuse_unkeepable(_typed())
+
+
+def _may_be_json() -> bool:
+    """Whether something was sent as JSON where nothing need be sent."""
+    if not (request.path.startswith("/hsds/") and request.is_json):
+        return False
+    request.max_content_length = LARGEST_JSON
+    return bool(request.get_data())
 
 
 def _json_sent() -> dict[str, Any]:

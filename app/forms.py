@@ -99,7 +99,8 @@ def page(template: str, *, errors: Mapping[str, str], **shown: Any) -> Page:  # 
 
 def page_number(typed: str | None) -> int:
     """Which page of a list is asked for, from 1; the first one when that is no number."""
-    return int(typed) if typed and typed.isascii() and typed.isdecimal() and len(typed) <= LONGEST_NUMBER else 1
+    is_number = typed and typed.isascii() and typed.isdecimal() and len(typed) <= LONGEST_NUMBER
+    return max(1, int(typed)) if typed and is_number else 1
 
 
 def our_page(address: str) -> str | None:

@@ -61,7 +61,7 @@ def import_(  # noqa: PLR0913  one argument for each option
     as iCarol exports. Good rows go in, bad ones are reported. Taking in the same package again changes nothing. What
     the package lists no longer is marked as withdrawn, and never deleted.
     """
-    console = Console()
+    console = Console(emoji=False)  # what is imported may have :100: in it
     wishes = Wishes(mapping, accept_withdrawals)
     try:
         with _report_file(report) as on_problems:

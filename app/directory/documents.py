@@ -42,9 +42,7 @@ _TABLE_OF = {name: table.name for table in TABLES for name in (table.name, *tabl
     "holiday_schedules": "schedule",
     "holiday_schedule": "schedule",
     "regular_schedule": "schedule",
-    "service_taxonomys": "attribute",
-    "service_taxonomies": "attribute",
-    "service_taxonomy": "attribute",
+    **dict.fromkeys(("service_taxonomy", "service_taxonomys", "service_taxonomies", "services_taxonomy"), "attribute"),
     "parent_organization": "organization",
 }
 _SAID_IN_WORDS = {
@@ -97,6 +95,7 @@ def recognizes(package: Package) -> bool:
 
 def rows(package: Package) -> Iterator[HsdsRow | Problem]:
     """Every object and what is in it as HSDS rows."""
+    known = hsds.Known()
     for name in _names(package):
         member = package.members[name]
         on_read = package.begin(name)
@@ -104,32 +103,40 @@ def rows(package: Package) -> Iterator[HsdsRow | Problem]:
             for entry, value in _objects(name, member, on_read):
                 if isinstance(value, str):
                     yield Problem(member.file, entry, None, value, kept=False)
+                elif name in hsds.ELIGIBILITY:
+                    cells = {key: _text(key, inside) for key, inside in _named(value[1])}
+                    yield from hsds.note_eligibility(Row(member.file, entry, cells), known)
                 else:
-                    yield from _Reading(member.file, entry).rows(*value)
+                    yield from _Reading(member.file, entry, known).rows(*value)
         except BROKEN as error:
             yield broken(member.file, error)
         package.end(name)
 
 
 def _names(package: Package) -> list[str]:
-    """The JSON files; those first that others speak of."""
+    """The JSON files; those first that others speak of, or that were made part of others in HSDS 3."""
     found = [name for name, member in package.members.items() if member.kind in DOCUMENTS]
-    return sorted(found, key=lambda name: (_ORDER.get(_table_named(name) or "", len(_ORDER)), name))
+    order = {**_ORDER, **dict.fromkeys(hsds.ELIGIBILITY, -1)}
+
+    def place(name: str) -> int:
+        return order.get(_TABLE_OF.get(_named_after(name)) or name, len(order))
+
+    return sorted(found, key=lambda name: (place(name), name))
 
 
-def _table_named(name: str) -> str | None:
-    """The table that a file is named after: `services`, and `services_page_3`, is of services."""
-    return _TABLE_OF.get(name) or _TABLE_OF.get(re.sub(r"(?:_page)?_\d+$", "", name))
+def _named_after(file: str) -> str:
+    """The table's name in that of a file, as in `services` and `services_page_3`; empty when there is none."""
+    return next((name for name in (file, re.sub(r"(?:_page)?_\d+$", "", file)) if name in _TABLE_OF), "")
 
 
 def _looks_like_directory(name: str, member: Member) -> bool:
-    if _table_named(name):
+    if _named_after(name):
         return True
     try:
         for _entry, value in _objects(name, member, lambda _position: None):
             if not isinstance(value, str):
-                table, cells = value
-                return table != "organization" or "name" in cells
+                under, cells = value
+                return _table_of(under, cells) != "organization" or "name" in cells
             return False
     except BROKEN:
         return False
@@ -137,25 +144,28 @@ def _looks_like_directory(name: str, member: Member) -> bool:
 
 
 _Object = tuple[str, dict[str, Any]]
+"""The name under which it stands, if that is a table's, and what is in it."""
 
 
 def _objects(name: str, member: Member, on_read: Callable[[int], None]) -> Iterator[tuple[int, _Object | str]]:
-    """The objects of a file with the table of each, numbered; or why one cannot be read."""
+    """The objects of a file, numbered; or why one cannot be read."""
     with member.open() as stream:
         encoding = encoding_of(stream)
     with member.open() as stream, encoding.text(stream) as text:
         if encoding.note:
             yield 1, encoding.note
         reader = _Reader(text.read)
-        for number, (said, value) in enumerate(reader.values(_table_named(name)), start=1):
+        for number, (under, value) in enumerate(reader.values(_named_after(name)), start=1):
             on_read(stream.tell())
             if isinstance(value, dict):
-                yield number, (said or _table_of(value), value)
+                yield number, (under, value)
             else:
                 yield number, value if isinstance(value, str) else "is no object"
 
 
-def _table_of(value: Mapping[str, Any]) -> str:
+def _table_of(under: str, value: Mapping[str, Any]) -> str:
+    if under in _TABLE_OF:
+        return _TABLE_OF[under]
     return next((table for table, signs in _SIGNS if any(value.get(sign) for sign in signs)), "organization")
 
 
@@ -167,18 +177,18 @@ class _Reader:
     text: str = ""
     ended: bool = False
 
-    def values(self, table: str | None) -> Iterator[tuple[str | None, Any]]:
+    def values(self, under: str) -> Iterator[tuple[str, Any]]:
         while self._skip(_SPACE + ","):
             if self.text[0] == "[":
                 self.text = self.text[1:]
-                yield from self._list(table)
+                yield from self._list(under)
             elif self.text[0] == "{":
-                yield from self._object(table)
+                yield from self._object(under)
             else:
-                yield table, "is not JSON; the line was passed over"
+                yield under, "is not JSON; the line was passed over"
                 self._pass_over_line()
 
-    def _list(self, table: str | None) -> Iterator[tuple[str | None, Any]]:
+    def _list(self, under: str) -> Iterator[tuple[str, Any]]:
         while self._skip(_SPACE + ","):
             if self.text[0] == "]":
                 self.text = self.text[1:]
@@ -186,34 +196,34 @@ class _Reader:
             value = self._decoded()
             if isinstance(value, _Unreadable):
                 if value.too_long and self._pass_over_value():
-                    yield table, f"{value.reason}; it was left out"
+                    yield under, f"{value.reason}; it was left out"
                     continue
                 # Nobody can tell where in a list the next object begins: a part of this one could pass for one.
-                yield table, f"{value.reason}; the rest of the file was not read"
+                yield under, f"{value.reason}; the rest of the file was not read"
                 self._give_up()
                 return
-            yield table, value if isinstance(value, dict) else "is no object"
-        yield table, "the file ends within a list"
+            yield under, value if isinstance(value, dict) else "is no object"
+        yield under, "the file ends within a list"
 
-    def _object(self, table: str | None) -> Iterator[tuple[str | None, Any]]:
+    def _object(self, under: str) -> Iterator[tuple[str, Any]]:
         """One object; of a page, those in it. What does not fit into memory at once is read key by key."""
         value = self._decoded()
         if isinstance(value, dict):
-            yield from _unwrapped(table, value)
+            yield from _unwrapped(under, value)
         elif value.too_long or self._begins_page():
-            yield from self._long_object(table)
+            yield from self._long_object(under)
         else:
-            yield table, f"{value.reason}; the line was passed over"
+            yield under, f"{value.reason}; the line was passed over"
             self._pass_over_line()
 
-    def _long_object(self, table: str | None) -> Iterator[tuple[str | None, Any]]:
+    def _long_object(self, under: str) -> Iterator[tuple[str, Any]]:
         self.text = self.text[1:]
         rest: dict[str, Any] = {}
         while self._skip(_SPACE + ","):
             if self.text[0] == "}":
                 self.text = self.text[1:]
                 if not _is_wrapping(rest):
-                    yield table, rest
+                    yield under, rest
                 return
             key = self._decoded()
             if not isinstance(key, str) or not self._skip(_SPACE) or self.text[0] != ":":
@@ -223,16 +233,16 @@ class _Reader:
             inside = normal_name(key)
             if self.text[:1] == "[" and "id" not in rest and (inside in _PAGES or inside in _TABLE_OF):
                 self.text = self.text[1:]
-                yield from self._list(table if inside in _PAGES else _TABLE_OF[inside])
+                yield from self._list(under if inside in _PAGES else inside)
                 continue
             value = self._decoded()
             if not isinstance(value, _Unreadable):
                 rest[key] = value
             elif value.too_long and self._pass_over_value():
-                yield table, f"“{key[:60]}” {value.reason}; it was left out"
+                yield under, f"“{key[:60]}” {value.reason}; it was left out"
             else:
                 break
-        yield table, "is not JSON from here on; the rest of the file was not read"
+        yield under, "is not JSON from here on; the rest of the file was not read"
         self._give_up()
 
     def _begins_page(self) -> bool:
@@ -317,18 +327,18 @@ def _is_wrapping(value: Mapping[str, Any]) -> bool:
     return "id" not in value and not value.get("name")
 
 
-def _unwrapped(table: str | None, value: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
+def _unwrapped(under: str, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if not _is_wrapping(value):
-        yield table, value
+        yield under, value
         return
     lists = [(normal_name(key), inside) for key, inside in value.items() if isinstance(inside, list)]
     lists = [(name, inside) for name, inside in lists if name in _PAGES or name in _TABLE_OF]
     if not lists:
-        yield table, value
+        yield under, value
     lists.sort(key=lambda pair: _ORDER[_TABLE_OF[pair[0]]] if pair[0] in _TABLE_OF else -1)
     for name, inside in lists:
         for one in inside:
-            yield _TABLE_OF.get(name, table or ""), one if isinstance(one, dict) else "is no object"
+            yield name if name in _TABLE_OF else under, one if isinstance(one, dict) else "is no object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,11 +361,11 @@ class _Reading:
 
     file: str
     entry: int
+    known: hsds.Known
     made: int = 0
-    known: hsds.Known = field(default_factory=hsds.Known)
 
-    def rows(self, table: str, value: dict[str, Any]) -> Iterator[HsdsRow | Problem]:
-        yield from self._rows(table, value, _Stand(f"{self.file}:{self.entry}"))
+    def rows(self, under: str, value: dict[str, Any]) -> Iterator[HsdsRow | Problem]:
+        yield from self._rows(_table_of(under, value), value, _Stand(f"{self.file}:{self.entry}", under=under))
         if self.made > MOST_INSIDE:
             reason = f"has more than {MOST_INSIDE:,} rows in it; the rest was left out"
             yield Problem(self.file, self.entry, None, reason, kept=False)

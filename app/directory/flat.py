@@ -31,7 +31,9 @@ MOST_REPEATS = 200
 MOST_PARTS = 500
 """Of one cell; a longer list is no list of things to say about a service."""
 MOST_REMEMBERED = 1_000_000
-"""Rows that come of many lines."""
+"""Rows that come of many lines, and lines that are passed on the way to others."""
+MOST_STEPS = 10
+"""From a line to the one above it, and so on."""
 _PARTS = r"[;|*\n]+"
 _ICAROL = Path(__file__).with_name("icarol.yaml")
 
@@ -91,6 +93,32 @@ def _elsewhere(cells: Cells, name: str, seen: Mapping[str, int], other: str) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class _Climb:
+    """How a column is had from other lines: from one to the next, past all those of one kind."""
+
+    column: str
+    start: str
+    past: tuple[_Condition, ...]
+    number: str
+    next: str
+
+    def note(self, cells: Cells, passed: dict[str, str]) -> None:
+        """Remember a line that is to be passed."""
+        number, following = cells.get(self.number, ""), cells.get(self.next, "")
+        if number and following and len(passed) < MOST_REMEMBERED and any(one.holds(cells) for one in self.past):
+            passed[number] = following
+
+    def end(self, cells: Cells, passed: Mapping[str, str]) -> str:
+        """What stands there in the end; nowhere in particular where lines go in a circle."""
+        number = cells.get(self.start, "")
+        for _step in range(MOST_STEPS):
+            if number not in passed:
+                break
+            number = passed[number]
+        return number
+
+
+@dataclass(frozen=True, slots=True)
 class _Rule:
     table: str
     kinds: tuple[str, ...]
@@ -133,6 +161,7 @@ class Mapped:
     kinds: Mapping[str, tuple[_Condition, ...]]
     passed_over: tuple[tuple[_Condition, str, str], ...]
     """Lines that are not for us, with the column that says so and the reason."""
+    climbs: tuple[_Climb, ...]
     rules: tuple[_Rule, ...]
 
     def recognizes(self, package: Package) -> bool:
@@ -151,9 +180,10 @@ class Mapped:
             name for name in _tables(package) if self.recognize <= {_plain(column) for column in package.columns(name)}
         ]
         seen: dict[str, Counter[str]] = {other: Counter() for other in self._asked_for()}
+        passed: dict[str, dict[str, str]] = {climb.column: {} for climb in self.climbs}
         for name in names:
             for row in _rows(package, name):
-                yield from self._first_look(row, seen)
+                yield from self._first_look(row, seen, passed)
         remembered: set[tuple[str, str]] = set()
         layered = {table for layer in _LAYERS for table in layer}
         for layer in _LAYERS:
@@ -161,16 +191,22 @@ class Mapped:
             for name in names:
                 for row in _rows(package, name):
                     if isinstance(row, Row) and not self._passed_over(row):
+                        for climb in self.climbs:
+                            row.cells[climb.column] = climb.end(row.cells, passed[climb.column])
                         yield from self._of_line(row, rules, seen, remembered)
 
-    def _first_look(self, row: Row | Problem, seen: Mapping[str, Counter[str]]) -> Iterator[Problem]:
-        """Count what is asked for of other lines, and say what is wrong with this one."""
+    def _first_look(
+        self, row: Row | Problem, seen: Mapping[str, Counter[str]], passed: Mapping[str, dict[str, str]]
+    ) -> Iterator[Problem]:
+        """Remember what is asked of other lines, and say what is wrong with this one."""
         if isinstance(row, Problem):
             yield row
             return
         for other, values in seen.items():
             if value := row.cells.get(other):
                 values[value] += 1
+        for climb in self.climbs:
+            climb.note(row.cells, passed[climb.column])
         yield from _nameless(row)
         if reason := self._passed_over(row):
             yield Problem(row.file, row.line, *reason, kept=False)
@@ -227,13 +263,14 @@ def read_mapping(path: Path) -> Mapped:
         passed_over = tuple(
             (_condition(one), next(iter(one["when"])), str(one["because"])) for one in document.get("passed over") or ()
         )
+        climbs = tuple(_climb(str(name), said, kinds) for name, said in (document.get("climbed to") or {}).items())
         rules = tuple(rule for number, row in enumerate(document["rows"], 1) for rule in _rules(number, row, kinds))
         recognize = frozenset(_plain(str(name)) for name in _listed(document.get("recognize") or []))
     except _Unclear as problem:
         raise MappingError(f"{path.name}: {problem}.") from None
     except (TypeError, AttributeError, ValueError, KeyError, re.error):
         raise MappingError(f"{path.name} is not written as a mapping: see icarol.yaml for what it may say.") from None
-    return Mapped(str(document.get("name") or path.stem), recognize, kinds, passed_over, rules)
+    return Mapped(str(document.get("name") or path.stem), recognize, kinds, passed_over, climbs, rules)
 
 
 _DAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|m|tu|t|w|th|f|sa|su)\b\.?"
@@ -250,7 +287,7 @@ _ROUND_THE_CLOCK = re.compile(
     re.IGNORECASE,
 )
 _STRETCH = re.compile(
-    rf"\s*(?:(?P<days>{_DAYS})\s*[:,;]?\s*(?P<hours>{_SPANS}|closed)"
+    rf"\s*(?:(?P<days>{_DAYS})\s*[:,;–—-]?\s*(?P<hours>{_SPANS}|closed)"
     rf"|(?P<hours_first>{_SPANS}|closed)\s*[:,]?\s*(?:on\s+)?(?P<days_last>{_DAYS}))\s*[;,.\n]*",
     re.IGNORECASE,
 )
@@ -367,6 +404,13 @@ def _condition(said: Mapping[str, Any]) -> _Condition:
         for name, words in (said.get("when") or {}).items()
     }
     return _Condition(when, _pairs(said.get("known")), _pairs(said.get("unknown")))
+
+
+def _climb(name: str, said: Mapping[str, Any], kinds: Mapping[str, tuple[_Condition, ...]]) -> _Climb:
+    past = kinds.get(str(said["past"]))
+    if past is None or any(one.known or one.unknown for one in past):
+        raise _Unclear(f"“{name}” is climbed to past “{said['past']}”, which is no kind that a line shows by itself")
+    return _Climb(_plain(name), _plain(said["from"]), past, _plain(said["number"]), _plain(said["next"]))
 
 
 def _pairs(said: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -223,6 +223,12 @@ def spans(openings: Sequence[Opening], day: date) -> tuple[Span, ...]:
     return tuple(_joined(found))
 
 
+def is_open(openings: Sequence[Opening], moment: datetime) -> bool:
+    """Whether they are known to be open at `moment` (local time, naive): `open_until` without saying until when."""
+    yesterday = moment.date() - timedelta(days=1)
+    return any(span.start <= moment < span.end for span in _spans_from(openings, yesterday, 2))
+
+
 def open_until(openings: Sequence[Opening], moment: datetime) -> datetime | None:
     """When they close, if they are open at `moment` (local time, naive); None if they are not known to be open."""
     found: datetime | None = None

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from app.directory import sheets
 from app.directory.languages import read_list
-from app.directory.linking import SAID_BY_SERVICES, Names
+from app.directory.linking import SAID_BY_SERVICES, Names, known_as
 from app.directory.mapping import BY_NAME, TABLES, Table
 from app.directory.packages import TABLES as TABLE_FILES
 from app.directory.packages import Package
@@ -41,11 +42,12 @@ class Known:
     """What later files need to know of earlier ones."""
 
     eligibility: dict[str, list[str]] = field(default_factory=dict)
+    eligibility_length: int = 0
     vocabularies: set[str] = field(default_factory=set)
     without_id: set[str] = field(default_factory=set)
     names: Names = field(default_factory=Names)
     made: frozenset[str] = frozenset()
-    """Tables of which there is no file, so that what a service says of them counts."""
+    """Tables of which there is no file, so that what other rows say of them counts."""
     terms: set[str] = field(default_factory=set)
 
 
@@ -65,8 +67,7 @@ def version(package: Package) -> str:
 
 def rows(package: Package) -> Iterator[HsdsRow | Problem]:
     """Every row as HSDS 3 rows, in the order in which they can be written."""
-    found = parts()
-    made = frozenset(table for table in _SAID_OF_SERVICES if package.find(set(*found[table]) - _SERVICES) is None)
+    made = frozenset(table for table in _TOLD_BY if package.find(_files_of_its_own(table)) is None)
     known = Known(names=Names.in_package(package), made=made)
     yield from _eligibility(package, known)
     for table in TABLES:
@@ -76,9 +77,12 @@ def rows(package: Package) -> Iterator[HsdsRow | Problem]:
 
 def parts() -> Mapping[str, tuple[tuple[str, ...], ...]]:
     """Of each table, the files it can be made of: any of them makes it."""
-    found = {table.name: (_files(table.name),) for table in TABLES}
-    of_services = {name: ((*found[name][0], *BY_NAME["service"].files),) for name in _SAID_OF_SERVICES}
-    return {**found, **of_services, "taxonomy_term": ((*of_services["taxonomy_term"][0], _OLD_TERMS),)}
+    return {
+        table.name: (
+            (*_files_of_its_own(table.name), *(name for by in _TOLD_BY.get(table.name, ()) for name in _files(by))),
+        )
+        for table in TABLES
+    }
 
 
 def extra_files() -> frozenset[str]:
@@ -92,6 +96,10 @@ _Convert = Callable[[str, Row, Known], Iterator[HsdsRow]]
 def converted(name: str, table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
     """A row that stands under `name`, which may be that of a file of any version, as rows of HSDS 3."""
     yield from _CONVERT_BY_FILE.get(name, _as_it_is)(table, row, known)
+
+
+def _files_of_its_own(table: str) -> tuple[str, ...]:
+    return (*_files(table), _OLD_TERMS) if table == "taxonomy_term" else _files(table)
 
 
 def _files(table: str) -> tuple[str, ...]:
@@ -109,13 +117,16 @@ def _sources(table: Table) -> tuple[tuple[tuple[str, ...], _Convert], ...]:
 def _read(
     package: Package, names: tuple[str, ...], table: str, convert: _Convert, known: Known
 ) -> Iterator[HsdsRow | Problem]:
+    renamed: Mapping[str, str] | None = None
     for row in package.rows(*names):
         if isinstance(row, Problem):
             yield row
             continue
-        if "id" not in row.cells and (own := row.cells.get(f"{table}_id")):
-            row = Row(row.file, row.line, {**row.cells, "id": own})  # noqa: PLW2901
-        elif "id" not in row.cells:
+        renamed = known_as(table, row.cells) if renamed is None else renamed
+        if renamed:
+            cells = {renamed.get(name, name): text for name, text in row.cells.items()}
+            row = Row(row.file, row.line, cells)  # noqa: PLW2901
+        if "id" not in row.cells:
             if row.file not in known.without_id:
                 known.without_id.add(row.file)
                 yield Problem(row.file, 1, "id", "is not a column; ids were made from what the rows say", kept=True)
@@ -124,6 +135,9 @@ def _read(
         known.names.note(table, row.cells)
         for linked in known.names.linked(table, row):
             yield from convert(table, linked, known)
+            for told, tell in _SAID.get(table, {}).items():
+                if told in known.made:
+                    yield from tell(linked, known)
 
 
 def made_id(cells: Mapping[str, str]) -> str:
@@ -148,7 +162,7 @@ def _language(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
     """A row that names several languages is as many rows, if all of them are plain."""
     cells = row.cells
     listed = read_list(cells.get("name") or cells.get("language", "")) if not cells.get("code") else None
-    if listed is None or listed.rest or len(listed.languages) <= 1:
+    if listed is None or listed.rest or not listed.languages:
         yield table, row
         return
     for number, spoken in enumerate(listed.languages):
@@ -159,10 +173,10 @@ def _language(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
 def _service(table: str, row: Row, known: Known) -> Iterator[HsdsRow]:
     texts = known.eligibility.get(row.cells.get("id", ""))
     if texts and not row.cells.get("eligibility_description"):
-        row = Row(row.file, row.line, {**row.cells, "eligibility_description": "\n".join(texts)})
+        row = _with(row, eligibility_description="\n".join(texts))
+    if "language" in known.made and not row.cells.get("interpretation_services"):
+        row = _with(row, interpretation_services=sheets.about_languages(row))
     yield table, row
-    for name in known.made:
-        yield from _SAID_OF_SERVICES[name](row, known)
 
 
 def _where_given(row: Row, known: Known) -> Iterator[HsdsRow]:
@@ -191,23 +205,32 @@ def _categories(row: Row, known: Known) -> Iterator[HsdsRow]:
         yield "attribute", Row(row.file, row.line, {**said, "taxonomy_term_id": term})
 
 
-def _languages(row: Row, _known: Known) -> Iterator[HsdsRow]:
-    """What is spoken there, for want of a table of that."""
-    cells = row.cells
-    text = cells.get("languages") or cells.get("language", "")
-    for spoken in read_list(text).languages if text else ():
-        more = {"id": f"{cells['id']}:{spoken.code}", "service_id": cells["id"], "name": spoken.name}
-        yield "language", Row(row.file, row.line, {**more, "code": spoken.code})
+_Tell = Callable[[Row, Known], Iterator[HsdsRow]]
 
 
-_SERVICES = frozenset(BY_NAME["service"].files)
-_SAID_OF_SERVICES: Mapping[str, Callable[[Row, Known], Iterator[HsdsRow]]] = {
-    "service_at_location": _where_given,
-    "taxonomy_term": lambda _row, _known: iter(()),
-    "attribute": _categories,
-    "language": _languages,
+def _in_sheets(owner: str) -> dict[str, _Tell]:
+    return {told: _without_known(owner, tell) for told, tell in sheets.SAID[owner].items()}
+
+
+def _without_known(owner: str, tell: sheets.Tell) -> _Tell:
+    return lambda row, _known: tell(owner, row)
+
+
+_SAID: Mapping[str, Mapping[str, _Tell]] = {
+    "organization": _in_sheets("organization"),
+    "location": _in_sheets("location"),
+    "service": {
+        **_in_sheets("service"),
+        "service_at_location": _where_given,
+        "taxonomy_term": lambda _row, _known: iter(()),
+        "attribute": _categories,
+    },
 }
-"""What services say in columns of their own where a package has no table of it."""
+"""What rows say in columns of their own where a package has no table of it."""
+_TOLD_BY: Mapping[str, tuple[str, ...]] = {
+    told: tuple(owner for owner in _SAID if told in _SAID[owner])
+    for told in {name for some in _SAID.values() for name in some}
+}
 
 
 def _spoken_on_the_phone(row: Row) -> Iterator[HsdsRow]:
@@ -277,20 +300,24 @@ def _payment(table: str, row: Row, _known: Known) -> Iterator[HsdsRow]:
 
 
 def _eligibility(package: Package, known: Known) -> Iterator[Problem]:
-    kept = 0
     for row in package.rows(*ELIGIBILITY):
         if isinstance(row, Problem):
             yield row
-            continue
-        text = row.cells.get("eligibility", "")
-        service = row.cells.get("service_id", "")
-        kept += len(text)
-        if not service:
-            yield Problem(row.file, row.line, "service_id", "is empty", kept=False)
-        elif kept > _LONGEST_ELIGIBILITY:
-            yield Problem(row.file, row.line, "eligibility", "is more than can be taken in at once", kept=False)
-        elif text:
-            known.eligibility.setdefault(service, []).append(text)
+        else:
+            yield from note_eligibility(row, known)
+
+
+def note_eligibility(row: Row, known: Known) -> Iterator[Problem]:
+    """Keep a row of the table of eligibility, which there was until version 3, for its service."""
+    text = row.cells.get("eligibility", "")
+    service = row.cells.get("service_id", "")
+    known.eligibility_length += len(text)
+    if not service:
+        yield Problem(row.file, row.line, "service_id", "is empty", kept=False)
+    elif known.eligibility_length > _LONGEST_ELIGIBILITY:
+        yield Problem(row.file, row.line, "eligibility", "is more than can be taken in at once", kept=False)
+    elif text:
+        known.eligibility.setdefault(service, []).append(text)
 
 
 def _with(row: Row, **cells: str) -> Row:

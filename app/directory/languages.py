@@ -27,6 +27,8 @@ _ALIASES = {
     "tagalog": "tl",
     "tl": "tl",  # CLDR calls it Filipino
     "filipino": "tl",
+    "filipino (tagalog)": "tl",
+    "tagalog (filipino)": "tl",
     "pilipino": "tl",
     "farsi": "fa",
     "dari": "prs",
@@ -34,6 +36,14 @@ _ALIASES = {
     "haitian": "ht",
     "kreyol": "ht",
     "castilian": "es",
+    # What they call themselves, which some directories write beside the English name.
+    "español": "es",
+    "espanol": "es",
+    "français": "fr",
+    "português": "pt",
+    "tiếng việt": "vi",
+    "中文": "zh",
+    "kreyòl ayisyen": "ht",
     "kiswahili": "sw",
     "khmer": "km",
     "cambodian": "km",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from app.directory import sheets
 from app.directory.mapping import BY_NAME, TABLES
 from app.directory.packages import TABLES as TABLE_FILES
 from app.directory.packages import Package
@@ -21,6 +23,20 @@ SAID_BY_SERVICES: Mapping[str, tuple[str, ...]] = {
     "taxonomy_term": ("taxonomy_terms", "taxonomy_term", "taxonomy", "categories", "category"),
 }
 """Columns in which services name the rows of a table that lies between them and others, where it was left away."""
+_IDS = re.compile(r"(?:^|(?<=_))(?:uuid|guid|record_?id)$")
+"""What other databases call their ids."""
+_PLAIN: Mapping[str, frozenset[str]] = {
+    table.name: frozenset(
+        {
+            "id",
+            *(name for column in table.columns for name in (column.name, *column.also)),
+            *(link.name for link in table.links),
+            *(sheets.AREAS if table.name == "service" else ()),
+        }
+    )
+    for table in TABLES
+}
+"""Columns of each table that are called as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,20 @@ class Names:
         return [known.get(_key(part)) or part.strip() for part in parts[:MOST_NAMES] if part.strip()]
 
 
+def known_as(table: str, columns: Iterable[str]) -> dict[str, str]:
+    """What HSDS calls the columns that carry the table's name in front or another word for id: service_uuid."""
+    given = frozenset(columns)
+    found: dict[str, str] = {}
+    for column in sorted(given - _PLAIN[table]):
+        name = _IDS.sub("id", column)
+        for prefix in (f"{table}_", f"{table.partition('_')[0]}_"):
+            if name not in _PLAIN[table]:
+                name = name.removeprefix(prefix)
+        if name != column and name not in given and name not in found.values():
+            found[column] = name
+    return found
+
+
 def _links(package: Package, table: str) -> Iterator[_Link]:
     columns = _columns(package, table)
     for link in BY_NAME[table].links:
@@ -104,7 +134,9 @@ def _columns(package: Package, table: str) -> frozenset[str]:
     name = package.find(BY_NAME[table].files)
     if name is None or package.members[name].kind not in TABLE_FILES or package.bytes_total > LARGEST:
         return frozenset()
-    return package.columns(name)
+    columns = package.columns(name)
+    renamed = known_as(table, columns)
+    return frozenset(renamed.get(column, column) for column in columns)
 
 
 def _key(name: str) -> str:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from app.directory import ages
 from app.directory import values as read
 from app.directory.codes import CapacityStatus, Frequency, LocationType, ServiceStatus, Weekday
 from app.directory.hours import DAYS, LONGEST_NIGHT, Opening, span_length
@@ -214,7 +215,8 @@ def _follow(link: Link, source: str, draft: Draft) -> None:
 
 
 _STATUSES = {
-    **dict.fromkeys(("available", "open", "published", "current", "approved", "enabled", "true", "yes"), "active"),
+    **dict.fromkeys(("available", "open", "published", "current", "approved", "verified", "enabled"), "active"),
+    **dict.fromkeys(("true", "yes"), "active"),
     **dict.fromkeys(("not active", "closed", "suspended", "archived", "draft", "unpublished"), "inactive"),
     **dict.fromkeys(("pending", "unavailable", "false", "no", "active, but do not refer"), "inactive"),
     **dict.fromkeys(("deleted", "discontinued", "permanently closed"), "defunct"),
@@ -260,12 +262,18 @@ def _daily_limit(text: str) -> int:
 
 
 def _service(draft: Draft, source: str) -> None:
+    if draft.cell("is_active", "isactive", "active").casefold() in read.FALSE:
+        draft.values["status"] = ServiceStatus.INACTIVE
     _ages(draft)
     _evidence(draft, source)
 
 
 def _ages(draft: Draft) -> None:
-    low, high = draft.values["minimum_age"], draft.values["maximum_age"]
+    """Each column may tell both, as “13-17” does; what stands in its own column counts first."""
+    low, other_high = draft.values["minimum_age"] or ages.UNLIMITED
+    other_low, high = draft.values["maximum_age"] or ages.UNLIMITED
+    low, high = other_low if low is None else low, other_high if high is None else high
+    draft.values.update(minimum_age=low, maximum_age=high)
     if low is not None and high is not None and low > high:
         draft.values.update(minimum_age=None, maximum_age=None)
         draft.complain("minimum_age", f"{low:g} is above the maximum age {high:g}; both were left out")
@@ -297,9 +305,12 @@ def _place(draft: Draft, _source: str) -> None:
 
 
 _ZIP = ("zip", "zip_code", "zipcode", "postcode")
+STREET = ("street_1", "street", "street_address", "address_line_1", "address1")
 
 
 def _address(draft: Draft, _source: str) -> None:
+    if not draft.values["city"] and not draft.values["postal_code"]:
+        draft.values.update(read.whole_address(draft.cell("address_1", *STREET)))
     code = draft.cell("postal_code", *_ZIP).removesuffix(".0")
     if found := read.with_its_zeros(code, draft.cell("state_province", "state")):
         draft.values["postal_code"] = found
@@ -529,8 +540,8 @@ TABLES: tuple[Table, ...] = (
         ("addresses", "address", "physical_addresses"),
         (
             Column("attention"),
-            Column("address_1", also=("street_1", "street", "street_address")),
-            Column("address_2", also=("street_2",)),
+            Column("address_1", also=STREET),
+            Column("address_2", also=("street_2", "address_line_2", "address2")),
             Column("city"),
             Column("region"),
             Column("state_province", read.state, also=("state",)),
@@ -577,9 +588,9 @@ TABLES: tuple[Table, ...] = (
             Column("fees_description", read.block, also=("fees",)),
             Column("wait_time", read.block),
             Column("accreditations", read.block),
-            Column("eligibility_description", read.block),
-            Column("minimum_age", read.age),
-            Column("maximum_age", read.age),
+            Column("eligibility_description", read.block, also=("eligibility",)),
+            Column("minimum_age", ages.youngest, also=("min_age",)),
+            Column("maximum_age", ages.oldest, also=("max_age",)),
             Column("assured_date", read.day),
             Column("assurer_email"),
             Column("licenses"),
@@ -617,7 +628,7 @@ TABLES: tuple[Table, ...] = (
         "phone",
         ("phones", "phone"),
         (
-            Column("number", also=("phone_number",), required=True),
+            Column("number", also=("phone_number", "phone"), required=True),
             # HSDS wants a number there; what is none is written beside it.
             Column("extension", also=("extension_text",)),
             Column("type"),

@@ -6,11 +6,12 @@ documents and areas are lists in a cell; categories are a column, or a JSON file
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from app.directory.languages import read_list
+from app.directory.languages import Listed, read_list
 from app.directory.packages import Package
 from app.directory.rows import Problem, Row
 
@@ -162,7 +163,7 @@ def _location(row: Row, seen: _Seen) -> Iterator[HsdsRow]:
     seen.organization_of[id_] = cells.get("organization_id", "")
     kind = "virtual" if cells.get("virtual", "").casefold() in {"true", "t", "1"} else "physical"
     yield _hsds(row, "location", {**cells, "location_type": kind, "url": cells.get("website", "")})
-    for language in read_list(cells.get("languages", "")).languages:
+    for language in _languages(cells).languages:
         yield _hsds(
             row,
             "language",
@@ -192,7 +193,7 @@ def _service(row: Row, seen: _Seen, category_numbers: tuple[str, ...]) -> Iterat
         reason = f"“{location}” is not in the package" if location else "is empty, so nobody knows whose service it is"
         yield Problem(row.file, row.line, "location_id", reason, kept=False, of=("service", id_) if id_ else None)
         return
-    spoken = read_list(cells.get("languages", ""))
+    spoken = _languages(cells)
     yield _hsds(row, "service", _service_cells(cells, seen.organization_of[location], spoken.rest or ""))
     yield _hsds(row, "service_at_location", id=id_, service_id=id_, location_id=location)
     for language in spoken.languages:
@@ -222,6 +223,7 @@ def _service_cells(cells: Mapping[str, str], organization: str, about_languages:
         "eligibility_description": "\n".join(
             text for text in (audience, eligibility) if text.strip(" .").casefold() not in _NOTHING
         ),
+        "eligibility": "",
         "interpretation_services": "" if interpretation.strip(" .").casefold() in _NOTHING else interpretation,
     }
 
@@ -310,8 +312,17 @@ def _hsds(row: Row, table: str, cells: Mapping[str, str] | None = None, /, **mor
     return table, Row(row.file, row.line, {**(cells or {}), **more})
 
 
+def _languages(cells: Mapping[str, str]) -> Listed:
+    text = cells.get("languages", "")
+    return read_list(", ".join(_list(text)) if text.startswith("{") else text)
+
+
 def _list(text: str) -> list[str]:
-    return list(dict.fromkeys(part for raw in text.split(",") if (part := " ".join(raw.split()))))
+    """With commas between the words; or as PostgreSQL writes a list, in which a word in quotes may hold some."""
+    plain = " ".join(text.split())
+    is_array = plain.startswith("{") and plain.endswith("}")
+    words = next(csv.reader([plain[1:-1]], escapechar="\\"), []) if is_array else plain.split(",")
+    return list(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
 def _areas(text: str) -> list[str]:

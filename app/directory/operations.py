@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     CursorResult,
     Select,
     Table,
@@ -147,16 +148,19 @@ def turn_seasons(today: date) -> None:
     A listing knows the hours of the week in which it was made. It is made anew when something changes, and with a
     season nothing changes but the date.
     """
-    days = [today + timedelta(days=ahead) for ahead in range(-_NIGHTS_MADE_UP_FOR, _WEEK + 1)]
-    comes_round = [func.to_char(end, "MMDD") for end in (Schedule.valid_from, Schedule.valid_to)]
+    first, last = today - timedelta(days=_NIGHTS_MADE_UP_FOR), today + timedelta(days=_WEEK)
     ends = (Schedule.valid_from, Schedule.valid_to, Schedule.dtstart, Schedule.until)
+    every_year = (func.to_char(end, "MMDD") for end in (Schedule.valid_from, Schedule.valid_to))
     turning = (
         select(Schedule.service_id, Schedule.location_id, Schedule.service_at_location_id)
         .where(
             Schedule.withdrawn_at.is_(None),
+            # A holiday is none of the usual hours.
+            ~Schedule.closed,
+            or_(Schedule.freq.is_not(None), Schedule.byday.is_not(None)),
             or_(
-                and_(~Schedule.yearly, or_(*(end.between(days[0], days[-1]) for end in ends))),
-                and_(Schedule.yearly, or_(*(end.in_([f"{day:%m%d}" for day in days]) for end in comes_round))),
+                and_(~Schedule.yearly, or_(*(end.between(first, last) for end in ends))),
+                and_(Schedule.yearly, or_(*(_comes_round(end, f"{first:%m%d}", f"{last:%m%d}") for end in every_year))),
             ),
         )
         .cte("turning")
@@ -172,6 +176,11 @@ def turn_seasons(today: date) -> None:
         ),
     )
     session.execute(insert(StaleService).from_select(["service_id"], services).on_conflict_do_nothing())
+
+
+def _comes_round(day: ColumnElement[str], first: str, last: str) -> ColumnElement[bool]:
+    """Whether a day of every year, such as “0229”, lies between two others, also when a new year begins meanwhile."""
+    return day.between(first, last) if first <= last else or_(day >= first, day <= last)
 
 
 _WEEK = 7

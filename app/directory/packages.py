@@ -49,6 +49,8 @@ class Member:
     file: str
     size: int
     open: Callable[[], BinaryIO]
+    folder: PurePosixPath
+    """Where it lies in the package."""
 
     @property
     def kind(self) -> str:
@@ -70,7 +72,8 @@ class Package:
         self.passes = 1
         """How often everything is read."""
         self._aliases = self._described(members)
-        for member in members:
+        # Beside a table there may be a document of its name that only describes it.
+        for member in sorted(self._of_one_directory(members), key=lambda member: member.kind in DOCUMENTS):
             self._add(member)
 
     def find(self, names: Iterable[str]) -> str | None:
@@ -130,8 +133,35 @@ class Package:
         except BROKEN as error:
             yield broken(member.file, error)
 
+    def _of_one_directory(self, members: Sequence[Member]) -> Iterator[Member]:
+        """Those of the first directory: a folder that has one of its tables again is another, often with the same ids.
+
+        :raises PackageError: two stand side by side, so nobody knows which is meant.
+        """
+        first: dict[tuple[str, bool], PurePosixPath] = {}
+        others: set[PurePosixPath] = set()
+        for member in members:
+            name, here = self._name(member), member.folder
+            there = here if name == _DESCRIPTION else first.setdefault((name, member.kind in TABLES), here)
+            if here != there and len(here.parts) == len(there.parts):
+                raise PackageError(
+                    f"{self.name} holds more than one directory: {member.file} is in {there} and in {here}."
+                    " Take in each of them by itself."
+                )
+            if here != there:
+                others.add(here)
+        for member in members:
+            if others.isdisjoint((member.folder, *member.folder.parents)):
+                yield member
+            else:
+                reason = "belongs to another directory, in a folder of its own; it was not read"
+                self.problems.append(Problem(str(member.folder / member.file), None, None, reason, kept=False))
+
+    def _name(self, member: Member) -> str:
+        return self._aliases.get(member.file) or plain_name(member.file)
+
     def _add(self, member: Member) -> None:
-        name = self._aliases.get(member.file) or plain_name(member.file)
+        name = self._name(member)
         if name == _DESCRIPTION:
             return
         if name in self.members:
@@ -178,7 +208,7 @@ def open_package(path: Path) -> Package:
     if zipfile.is_zipfile(path) and path.suffix.lower() not in KINDS:
         return _zipped(path)
     if _kind(path) in KINDS:
-        member = _member(path)
+        member = _member(path, PurePosixPath())
         return Package(PurePosixPath(member.file).stem, [member])
     raise PackageError(f"{path.name} is neither a folder nor a zip file, nor a CSV or JSON file.")
 
@@ -196,13 +226,13 @@ def _resources(document: object) -> Iterator[tuple[str, str]]:
 def _found(folder: Path) -> tuple[list[Member], list[Problem]]:
     members, problems = [], []
     # Not sorted all at once: a folder somebody names by mistake may be a whole disk.
-    for file in sorted(_files(folder, DEEPEST), key=lambda file: (len(file.parts), file.name)):
+    for file in sorted(_files(folder, DEEPEST), key=lambda file: (len(file.parts), file)):
         if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
             problems.append(Problem(file.name, None, None, "leads out of the folder; it was not read", kept=False))
         elif _kind(file) in _ARCHIVES:
             problems.append(_nested(file.name))
         else:
-            members.append(_member(file))
+            members.append(_member(file, PurePosixPath(file.parent.relative_to(folder))))
     return members, problems
 
 
@@ -213,10 +243,10 @@ def _kind(file: Path) -> str:
     return inner if ending == _GZIP and inner in KINDS else ending
 
 
-def _member(file: Path) -> Member:
+def _member(file: Path, folder: PurePosixPath) -> Member:
     if file.suffix.lower() != _GZIP:
-        return Member(file.name, file.stat().st_size, partial(_open, file))
-    return Member(file.stem, _unpacked_size(file), partial(_open_gzip, file))
+        return Member(file.name, file.stat().st_size, partial(_open, file), folder)
+    return Member(file.stem, _unpacked_size(file), partial(_open_gzip, file), folder)
 
 
 def _unpacked_size(file: Path) -> int:
@@ -262,6 +292,7 @@ def _zipped(path: Path) -> Package:
     if len(listed) > MOST_FILES:
         raise PackageError(f"The zip file holds more than {MOST_FILES:,} files, so it is no directory.")
     wanted: list[zipfile.ZipInfo] = []
+    members: list[Member] = []
     problems: list[Problem] = []
     for info in sorted(listed, key=lambda info: (info.filename.count("/"), info.filename)):
         place = PurePosixPath(info.filename.replace("\\", "/"))
@@ -273,13 +304,9 @@ def _zipped(path: Path) -> Package:
             problems.append(_nested(info.filename))
         elif place.suffix.lower() in KINDS:
             wanted.append(info)
+            members.append(Member(place.name, info.file_size, partial(_open_zipped, archive, info), place.parent))
     _refuse_bombs(wanted)
-    members = [Member(_last(info), info.file_size, partial(_open_zipped, archive, info)) for info in wanted]
     return Package(path.stem, members, problems)
-
-
-def _last(info: zipfile.ZipInfo) -> str:
-    return PurePosixPath(info.filename.replace("\\", "/")).name
 
 
 def _unfit(info: zipfile.ZipInfo, place: PurePosixPath) -> str | None:

@@ -186,7 +186,9 @@ def cards(service_at_location_ids: Sequence[uuid.UUID], at: datetime | None = No
 
 def open_among(ids: Sequence[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
     """Which of these are open at a moment, by what their schedules say."""
-    offers = session.execute(_offers().where(ServiceAtLocation.id.in_(ids))).all()
+    keys = (ServiceAtLocation.id, ServiceAtLocation.service_id, ServiceAtLocation.location_id, Service.organization_id)
+    narrow: Select[*tuple[Any, ...]] = _offers().with_only_columns(*keys)
+    offers = session.execute(narrow.where(ServiceAtLocation.id.in_(ids))).all()
     owners = _owners(offers)
     schedules = _owned(Schedule, owners)
     addresses = _first_addresses(owners["location_id"])
@@ -194,7 +196,7 @@ def open_among(ids: Sequence[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
     for offer in offers:
         openings_ = tuple(map(_opening, _nearest(schedules, offer)))
         local = moment.astimezone(_zone(addresses.get(offer.location_id))).replace(tzinfo=None)
-        if hours.open_until(openings_, local):
+        if hours.is_open(openings_, local):
             found.add(offer.id)
     return found
 

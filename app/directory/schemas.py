@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from app.forms import AtMost
+from app.forms import AtMost, YesNo
 from app.i18n import marked
 
 MOST_PAGES = 50
@@ -23,9 +23,8 @@ class SearchIn(Schema):
     need = fields.String(load_default=None)
     language = fields.String(load_default=None)
     near = fields.String(load_default=None, validate=AtMost(80))
-    open = fields.Boolean(load_default=False)
+    open = YesNo(load_default=False)
     """Only what is open at this moment."""
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=MOST_PAGES))
 
 
 class CorrectionIn(Schema):

@@ -75,21 +75,20 @@ def search(  # noqa: PLR0913  each is an independent narrowing of one search
     else:
         narrowed = _narrowed(text, need, language, near, organization_id)
     wanted = LOOKED_AT if open_at else offset + limit
-    total = None
     if middle:
         ids = _nearest_first(narrowed, middle.point, wanted)
+        all_found = len(ids) < wanted
+        total = len(ids) if all_found or open_at else counted(narrowed, COUNTED + 1)
     else:
-        total = counted(narrowed, COUNTED + 1)
-        ids = _by_name(narrowed, text, total, wanted)
+        ids, total = _by_name(narrowed, text, wanted)
+        all_found = total <= wanted
+    more = total > COUNTED
     if open_at:
         is_open = queries.open_among(ids, open_at)
         ids = [id_ for id_ in ids if id_ in is_open]
-    if open_at or (total is None and len(ids) < wanted):
-        total = len(ids)  # these are all
-    elif total is None:
-        total = counted(narrowed, COUNTED + 1)
+        total, more = len(ids), not all_found
     page = ids[offset : offset + limit]
-    return Found(tuple(queries.cards(page, open_at).values()), min(total, COUNTED), more=total > COUNTED)
+    return Found(tuple(queries.cards(page, open_at).values()), min(total, COUNTED), more=more)
 
 
 def _narrowed(
@@ -115,21 +114,29 @@ def _place_tag(place: str) -> str:
     return f"zip:{digits[:5]}" if digits.isdecimal() else f"town:{fold(place.partition(',')[0])}"
 
 
-def _by_name(narrowed: Select[uuid.UUID], text: str, total: int, wanted: int) -> list[uuid.UUID]:
-    """In the order of their names; with a text, those first that have it in their name.
+def _by_name(narrowed: Select[uuid.UUID], text: str, wanted: int) -> tuple[list[uuid.UUID], int]:
+    """At most `wanted` in the order of their names, and how many there are, counted to a little more than a thousand.
 
-    Of more than a thousand some thousand, always the same: to find the first by name of half a million, all of them
-    would have to be looked at.
+    With a text, those first that have it in their name. Of more than a thousand some thousand: to find the first by
+    name of half a million, all of them would have to be looked at. It is those that lie first in the table, so that
+    every page of a search is a page of the same thousand.
     """
-    some = narrowed.add_columns(Entry.name, Entry.words).limit(COUNTED)
-    if total > COUNTED:
-        some = some.order_by(Entry.service_at_location_id)  # which says nothing about anything, and never changes
-    found = some.subquery()
+    session.execute(sql(_AS_THEY_LIE))
+    found = narrowed.add_columns(Entry.name, Entry.words).limit(COUNTED + 1).subquery()
     order: list[Any] = [found.c.name, found.c.service_at_location_id]
     if words := folding.question(text):
         in_name = " & ".join(f"{word}A" for word in words.split(" & "))
         order.insert(0, found.c.words.op("@@")(func.to_tsquery("simple", in_name)).desc())
-    return list(session.scalars(select(found.c.service_at_location_id).order_by(*order).limit(wanted)))
+    rows = session.execute(
+        select(found.c.service_at_location_id, func.count().over()).order_by(*order).limit(wanted)
+    ).all()
+    return [row[0] for row in rows], rows[0][1] if rows else 0
+
+
+_AS_THEY_LIE = """
+SELECT set_config('synchronize_seqscans', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+"""
+"""Until the transaction ends, whoever reads a table begins with its first page, and reads it alone."""
 
 
 def _nearest_first(narrowed: Select[uuid.UUID], center: Point, wanted: int) -> list[uuid.UUID]:

@@ -19,8 +19,8 @@ from app.directory.hours import parse_days, parse_time
 from app.geography import areas, zips
 
 __all__ = [
+    "FALSE",
     "Unreadable",
-    "age",
     "block",
     "coordinates",
     "country",
@@ -38,6 +38,7 @@ __all__ = [
     "time_of_day",
     "web_address",
     "whole",
+    "whole_address",
     "with_its_zeros",
 ]
 
@@ -45,7 +46,6 @@ LARGEST_WHOLE = 2**31 - 1
 EARLIEST, LATEST = 1901, 2200
 """Years that a date may have; others are slips, or the first day of 1900, which is how some databases write “never”."""
 
-OLDEST = 150
 SOUTHERNMOST = -60.0
 """South of this nobody lives: such a latitude is a longitude."""
 
@@ -53,6 +53,13 @@ _DATES = ("%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%b %d, %Y", "%Y/%m/%d", "%Y-%m-%
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DATE_FORMATS = tuple(f"{day}{time}" for time in _TIMES for day in _DATES)
 _ZIP = re.compile(r"\d{5}(-\d{4})?")
+_WHOLE_ADDRESS = re.compile(
+    r"(?P<address_1>.+)[,\n]\s*(?P<city>[^\d,\n]+),?\s+(?P<state_province>[A-Z]{2}),?\s+"
+    r"(?P<postal_code>\d{5}(?:-\d{4})?)(?:[,\s]+(?:US|USA|United States))?(?:\s*\([-\d., ]+\))?",
+    re.DOTALL,
+)
+_LONGEST_ADDRESS = 300
+"""Characters."""
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 _TAG = re.compile(
     r"</?(?:a|b|i|u|p|em|strong|span|div|font|br|hr|h[1-6]|ul|ol|li|table|tbody|thead|tr|td|th|small|sup|sub|blockquote)"
@@ -67,7 +74,8 @@ _ZIP_LIST = re.compile(r"\d{5}(?:-\d{4})?(?:[\s,;/|]+\d{5}(?:-\d{4})?)*[\s,;/|]*
 _SHORT_CODES = frozenset({"211", "311", "411", "511", "711", "811", "911", "988"})
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "vrai", "verdadero"})
 """Excel writes the word of its own language."""
-_FALSE = frozenset({"false", "f", "no", "n", "0", "faux", "falso"})
+FALSE = frozenset({"false", "f", "no", "n", "0", "faux", "falso"})
+_UNITED_STATES = frozenset({"USA", "U.S.", "U.S.A.", "UNITED STATES", "UNITED STATES OF AMERICA"})
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
@@ -127,17 +135,9 @@ def number(text: str) -> float:
     return value
 
 
-def age(text: str) -> float:
-    """Years of age."""
-    value = number(text)
-    if not 0 <= value <= OLDEST:
-        raise Unreadable(f"“{_short(text)}” is not an age")
-    return value
-
-
 def flag(text: str) -> bool:
     word = text.casefold()
-    if word not in _TRUE | _FALSE:
+    if word not in _TRUE | FALSE:
         raise Unreadable(f"“{_short(text)}” is neither true nor false")
     return word in _TRUE
 
@@ -195,7 +195,7 @@ def state(text: str) -> str:
 
 def country(text: str) -> str:
     """Two capital letters (ISO 3166)."""
-    code = {"USA": "US", "U.S.": "US", "U.S.A.": "US", "UNITED STATES": "US"}.get(text.upper(), text.upper())
+    code = "US" if text.upper() in _UNITED_STATES else text.upper()
     if not re.fullmatch(r"[A-Z]{2}", code):
         raise Unreadable(f"“{_short(text)}” is not a country of two letters")
     return code
@@ -226,6 +226,15 @@ def with_its_zeros(code: str, state: str) -> str | None:
     whole_code = code.zfill(5)
     place = zips.find(whole_code)
     return whole_code if place and place.state == areas.state_code(state) else None
+
+
+def whole_address(text: str) -> dict[str, str]:
+    """The parts of an address that is written in one piece, by HSDS's names: “12 Main St, Suite 3, Spokane, WA 99201”.
+
+    None of any other text. Behind it some cities publish where that is.
+    """
+    parts = _WHOLE_ADDRESS.fullmatch(block(text)) if len(text) <= _LONGEST_ADDRESS else None
+    return {name: line(part).strip(" ,") for name, part in parts.groupdict().items()} if parts else {}
 
 
 def postal_codes(text: str) -> list[str]:

@@ -68,8 +68,8 @@ def search() -> Page:
     try:
         asked = forms.load(schemas.SearchIn(), forms.nested(request.args))
     except Invalid as invalid:
-        return _search_page({}, invalid.fields, None), HTTPStatus.UNPROCESSABLE_ENTITY
-    page = asked.pop("page")
+        return _search_page(request.args.to_dict(), invalid.fields, None), HTTPStatus.UNPROCESSABLE_ENTITY
+    page = min(forms.page_number(request.args.get("page")), schemas.MOST_PAGES)
     found = None
     if any(asked.values()):
         found = searching.search(

@@ -124,7 +124,7 @@ class Listing(Base):
     walk_in: Mapped[bool | None]
     merit: Mapped[float] = mapped_column(REAL)
     urgent_merit: Mapped[float] = mapped_column(REAL)
-    grade: Mapped[int] = mapped_column(SmallInteger)
+    grade: Mapped[int] = mapped_column(SmallInteger, server_default=text("2"))
 
 
 class ListingArea(Base):

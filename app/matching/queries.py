@@ -111,7 +111,7 @@ class Matches:
     widened: bool
     """There were too few within the radius that was asked for."""
     total_considered: int
-    """How many listings were looked at for this answer."""
+    """How many listings were looked at for this answer; one that was given out twice counts twice."""
 
 
 def matches(question: Question, k: int = BEST, radius_miles: float = NEAR_MILES, at: datetime | None = None) -> Matches:
@@ -337,7 +337,8 @@ _ONE = select(*_SHOWN).where(_listing.need == bindparam("need"), _listing.servic
 # Both are functions of the database. They give out candidates in the order of the most each could score, best first,
 # at most `limit` and none that could not score `worth`, nor of those without a place, which are near to nobody, more
 # than that. Beyond this they leave out only what `eligibility` excludes, which has the last word on what they let
-# through. The most is the score itself, but for what is in another time zone than the patient and for urgent needs.
+# through. The most is the score itself, but for urgent needs, for what is in another time zone than the patient, and
+# for word about capacity that held until a day that has passed.
 # `listing_nearest`: all that is not anchored and whose area, if any, may take in the patient; of the anchored those in
 # the first of three boxes that holds `plenty`, and its number; or all of them where the patient's place is not known.
 # `listing_ring`: the anchored of some grades, each in a box of its own, and not in the one that was looked through;

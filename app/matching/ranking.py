@@ -191,7 +191,8 @@ class Ranking:
             return FARTHEST_MILES
         far = HALFWAY_MILES / needed - HALFWAY_MILES
         # The first step of each grain whose middle lies beyond.
-        return max((max(0, floor(far / grain - 0.5) + 1)) * grain for grain in self._grains) + ROUNDING
+        beyond = max((max(0, floor(far / grain - 0.5) + 1)) * grain for grain in self._grains) + ROUNDING
+        return min(beyond, FARTHEST_MILES)
 
     @cached_property
     def _best(self) -> Parts:

@@ -32,8 +32,14 @@ NARROWEST, WIDEST = 1.5, 8.0
 PLENTY = 3
 """The best k are usually settled once this many times k have been seen."""
 
-FEW, MANY = 2, 6
-"""Times k: how many candidates are looked at first, and then, where these do not settle it; at last all."""
+FEW = 2
+"""Times k: how many candidates are looked at first."""
+
+MORE = 4
+"""Where these do not settle it, this many times as many are looked at next; and so on."""
+
+MOST_BY_NUMBER = 2000
+"""Rather than more than this, all are looked at."""
 
 WIDEST_MILES = 100.0
 """Beyond this there is no use in rings of "near": the next is everywhere."""
@@ -82,7 +88,7 @@ class Found:
     """How far it looked, in miles; None is everywhere."""
     widened: bool
     considered: int
-    """How many candidates were looked at."""
+    """How many candidates were looked at, some of them again when more was asked for."""
 
 
 Ask = Callable[[float | None, int | None], Batch]
@@ -108,7 +114,7 @@ class Seen:
 
         :returns: how far it reached.
         """
-        for limit in (FEW * self.k, MANY * self.k, None):
+        for limit in limits(FEW * self.k):
             batch = ask(self.worth(scope), limit)
             self.look_at(batch.candidates)
             if not batch.left_near or self.enough(scope):
@@ -121,7 +127,7 @@ class Seen:
         """Look at all that has been left out and could still change the answer."""
         for most, ask in self._left:
             left: float | None = most
-            for limit in (MANY * self.k, None):
+            for limit in limits(FEW * self.k * MORE):
                 worth = self.worth(scope)
                 if left is None or (worth is not None and worth > left + ROUNDING):
                     break
@@ -176,6 +182,14 @@ class Seen:
             widened=widened,
             considered=self.considered,
         )
+
+
+def limits(first: int) -> Iterator[int | None]:
+    """How many are looked at, and then how many where that is not enough."""
+    while first <= MOST_BY_NUMBER:
+        yield first
+        first *= MORE
+    yield None
 
 
 def within(one: Scored, scope: float) -> bool:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from flask import Response, jsonify, request, stream_with_context, url_for
+from flask import Request, Response, jsonify, request, stream_with_context, url_for
 from flask_smorest import Blueprint
+from marshmallow import Schema
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import Unauthorized
 
 from app.config import settings
@@ -26,9 +28,29 @@ from app.staff.access import public, signed_in
 
 PREFIX = "/hsds/v3"
 
-bp = Blueprint("hsds", __name__, url_prefix=PREFIX, description="The directory, as HSDS 3.1 has it")
+
+class _Asking(FlaskParser):
+    """What is asked in the query and, of a POST, in its body: as JSON or as a form. What is left empty is not asked."""
+
+    def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:  # noqa: ARG002  webargs' own signature
+        asked: dict[str, Any] = req.args.to_dict()
+        if req.method == "POST":
+            body = req.get_json() if req.is_json and req.get_data() else req.form.to_dict()
+            asked = {**body, **asked}
+        return {name: value for name, value in asked.items() if value != ""}
+
+
+class _Lists(Blueprint):
+    """Reads what is asked as HSDS's tools send it."""
+
+    ARGUMENTS_PARSER = _Asking()
+
+
+bp = _Lists("hsds", __name__, url_prefix=PREFIX, description="The directory, as HSDS 3.1 has it")
 
 OPEN = "the directory is there to be known; it holds no patient's data, and hides confidential addresses"
+
+_BODIES = ("application/json", "application/x-www-form-urlencoded")
 
 _FILTERS = frozenset(field.name for field in fields(Wanted))
 
@@ -40,12 +62,15 @@ def _known_where_asked() -> None:
 
 
 def _list(path: str, query: type[schemas.ListIn]) -> Callable[[Callable[[dict[str, Any]], Response]], Any]:
-    """A list at `path`, asked for by GET or, as its twin, by POST; both are asked in the query."""
+    """A list at `path`, asked for by GET or, as its twin, by POST: what is asked may then stand in the body."""
 
     def register(view: Callable[[dict[str, Any]], Response]) -> Callable[[dict[str, Any]], Response]:
         for method in ("GET", "POST"):
             answered = bp.alt_response(200, schema=schemas.PageOut, success=True)(view)
             asked = bp.arguments(query, location="query")(answered)
+            if method == "POST":
+                body = {"required": False, "content": {kind: {"schema": query} for kind in _BODIES}}
+                asked = bp.doc(requestBody=body)(asked)
             bp.route(path, methods=[method], endpoint=f"{view.__name__}_{method.lower()}")(public(OPEN)(asked))
         return view
 
@@ -67,6 +92,8 @@ def about() -> dict[str, str]:
 @_list("/services", schemas.ServicesIn)
 def services(asked: dict[str, Any]) -> Response:
     """Services."""
+    if asked["minimal"] and asked["format"] == "ndjson":
+        return _streamed(queries.stream_minimal(_wanted(asked)))
     if asked["minimal"]:
         asked["per_page"] = asked["per_page"] or schemas.MOST_MINIMAL
         return _paged(asked, queries.minimal(_wanted(asked), **_part(asked)))
@@ -156,9 +183,12 @@ def _part(asked: Mapping[str, Any]) -> dict[str, int]:
 def _listed(table: str, asked: dict[str, Any]) -> Response:
     wanted, inside = _wanted(asked), _inside(table, asked)
     if asked["format"] == "ndjson":
-        lines = stream_with_context(_lines(queries.stream(table, wanted, inside)))
-        return Response(lines, mimetype="application/x-ndjson")
+        return _streamed(queries.stream(table, wanted, inside))
     return _paged(asked, queries.page(table, wanted, inside, **_part(asked)))
+
+
+def _streamed(records: Iterator[Record]) -> Response:
+    return Response(stream_with_context(_lines(records)), mimetype="application/x-ndjson")
 
 
 def _lines(records: Iterator[Record]) -> Iterator[str]:

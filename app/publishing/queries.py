@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import Base, session
+from app.directory.entries import area_of
 from app.directory.models import (
     Address,
     AreaServed,
@@ -48,7 +49,7 @@ from app.directory.models import (
 )
 from app.directory.standins import STAND_IN
 from app.geography import boxes, zips
-from app.geography.areas import Whereabouts
+from app.geography.areas import Whereabouts, covers
 from app.geography.distance import EARTH_RADIUS_MILES
 from app.geography.places import Point
 from app.publishing.hsds import (
@@ -66,6 +67,9 @@ Record = dict[str, Any]
 
 AT_A_TIME = 500
 """Records in memory while all of them are streamed."""
+
+DRAWN_AT_A_TIME = 50
+"""Drawn areas in memory; one may hold a hundred thousand corners."""
 
 COVERED_MILES = 25.0
 """A service that says nothing of its area is taken to cover what is this near."""
@@ -124,8 +128,18 @@ def minimal(wanted: Wanted, *, limit: int, offset: int) -> Page:
     """Services by id with the moment of their last change only."""
     ids = _wanted("service", wanted)
     total = session.scalar(select(func.count()).select_from(ids.subquery())) or 0
-    rows = session.execute(ids.add_columns(Service.changed_at).order_by(Service.id).limit(limit).offset(offset))
-    return Page([{"id": str(row.id), "modified_date": row.changed_at.isoformat()} for row in rows], total)
+    return Page(list(_minimal(ids.limit(limit).offset(offset))), total)
+
+
+def stream_minimal(wanted: Wanted) -> Iterator[Record]:
+    """All services by id with the moment of their last change only."""
+    return _minimal(_wanted("service", wanted))
+
+
+def _minimal(ids: Select[Any]) -> Iterator[Record]:
+    rows = ids.add_columns(Service.changed_at).order_by(Service.id)
+    for row in session.execute(rows, execution_options={"yield_per": AT_A_TIME}):
+        yield {"id": str(row.id), "modified_date": row.changed_at.isoformat()}
 
 
 def record(table: str, id_: uuid.UUID, inside: Sequence[Nested]) -> Record | None:
@@ -422,8 +436,8 @@ def _changed_beside(
 def _covering(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     """Services at locations for people of one ZIP code.
 
-    Who names an area by ZIP codes, counties or states, or draws one, is taken at that word (a drawn one by the box
-    around it); who does not covers what is near.
+    Who names an area by ZIP codes, counties or states, or draws one, is taken at that word; who does not covers what
+    is near.
     """
     if wanted.postcode is None:
         return
@@ -433,29 +447,37 @@ def _covering(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield false()
         return
     where = Whereabouts.of_zip(five)
-    latitude, longitude = place.point
-    covers = _of_area(
+    covered = _of_area(
         or_(
             AreaServed.nationwide,
             AreaServed.postal_codes.contains([five]),
             AreaServed.counties.contains([where.county]),
             AreaServed.states.contains([where.state]),
-            and_(
-                AreaServed.south <= latitude,
-                AreaServed.north >= latitude,
-                AreaServed.west <= longitude,
-                AreaServed.east >= longitude,
-            ),
+            _among(AreaServed.service_area_id, _drawn_around(place.point)),
         )
     )
     listed = (AreaServed.postal_codes, AreaServed.counties, AreaServed.states)
     is_plain = or_(AreaServed.nationwide, AreaServed.south.is_not(None), *(func.cardinality(one) > 0 for one in listed))
     says_nothing = ~_of_area(is_plain)
     if wanted.proximity is not None:
-        yield or_(covers, says_nothing)
+        yield or_(covered, says_nothing)
         yield _near(five, place.point, wanted.proximity / METERS_A_MILE)
     else:
-        yield or_(covers, and_(says_nothing, _near(five, place.point, COVERED_MILES)))
+        yield or_(covered, and_(says_nothing, _near(five, place.point, COVERED_MILES)))
+
+
+def _drawn_around(point: Point) -> list[uuid.UUID]:
+    """Drawn areas in which a point lies: the database looks at the boxes around them, the rule at the few it finds."""
+    latitude, longitude = point
+    boxed = select(AreaServed).where(
+        AreaServed.south <= latitude,
+        AreaServed.north >= latitude,
+        AreaServed.west <= longitude,
+        AreaServed.east >= longitude,
+    )
+    here = Whereabouts(point=point)
+    found = session.scalars(boxed, execution_options={"yield_per": DRAWN_AT_A_TIME})
+    return [drawn.service_area_id for drawn in found if covers(area_of(drawn), here)]
 
 
 def _of_area(such: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
-from app.forms import AtMost
+from app.forms import AtMost, Text
 
 PER_PAGE = 50
 MOST_PER_PAGE = 500
@@ -22,7 +22,7 @@ FARTHEST = 20_100_000.0
 
 PAGE_MESSAGE = "Give the number of a page, from 1 on."
 PER_PAGE_MESSAGE = f"Ask for 1 to {MOST_PER_PAGE} records a page, or for format=ndjson to get all of them."
-MINIMAL_PER_PAGE_MESSAGE = f"Ask for 1 to {MOST_MINIMAL} records a page."
+MINIMAL_PER_PAGE_MESSAGE = f"Ask for 1 to {MOST_PER_PAGE} records a page, or to {MOST_MINIMAL} when they are minimal."
 YES_NO_MESSAGE = "Give true or false."
 ID_MESSAGE = "Give an id as this API writes them, such as 3f0c1d1e-0000-4000-8000-000000000001."
 MOMENT_MESSAGE = "Give a moment as ISO 8601 writes it, such as 2026-03-01T00:00:00Z."
@@ -36,7 +36,7 @@ class Moment(fields.Field[datetime]):
     """A moment in ISO 8601, or a day, which begins at midnight; without an offset it is UTC."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # noqa: ANN401, ARG002  marshmallow's own signature
-        text = str(value).strip()
+        text = str(value).strip().upper()
         # A plus sign that nobody quoted arrives as a space.
         moment = _moment(text) or _moment("+".join(text.rsplit(" ", 1)))
         if moment is None:
@@ -73,9 +73,7 @@ class ListIn(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    search = fields.String(
-        load_default="", validate=AtMost(200), metadata={"description": "Words that must all be there."}
-    )
+    search = Text(load_default="", validate=AtMost(200), metadata={"description": "Words that must all be there."})
     page = fields.Integer(
         load_default=1,
         validate=validate.Range(1, LAST_PAGE, error=PAGE_MESSAGE),
@@ -88,7 +86,7 @@ class ListIn(Schema):
         error_messages=dict.fromkeys(("invalid", "null", "too_large"), PER_PAGE_MESSAGE),
         metadata={"description": f"Records a page; {PER_PAGE} unless told."},
     )
-    format = fields.String(
+    format = Text(
         load_default="json",
         validate=validate.OneOf(("json", "ndjson"), error=FORMAT_MESSAGE),
         metadata={"description": "json for a page, ndjson for all records, one a line."},
@@ -104,7 +102,7 @@ class TermsIn(ListIn):
 class SaidIn(ListIn):
     """Lists that can be narrowed by what is said of their records."""
 
-    taxonomy_term_id = fields.String(
+    taxonomy_term_id = Text(
         load_default=None,
         validate=AtMost(200),
         metadata={"description": "Records of which this term is said; its id or its code."},
@@ -151,7 +149,7 @@ class OffersIn(SaidIn):
         load_default=None,
         metadata={"description": "What changed then or later, or of which anything did.", "type": "string"},
     )
-    postcode = fields.String(
+    postcode = Text(
         load_default=None,
         validate=validate.Regexp(r"^\s*\d{5}(-\d{4})?\s*$", error=POSTCODE_MESSAGE),
         metadata={"description": "What covers this ZIP code, as far as its service area says; else what is near."},

@@ -4,7 +4,8 @@ Until now the most a listing could score took it for open at this moment, so tha
 The index says now when each day is over, and in which time zone; and it goes by grades of what a listing brings along, so
 that from far away only the few are read that are good enough to come from there.
 
-The functions of 0023 stay, with fewer arguments than these, for processes that still run the program of before.
+Processes that still run the program of before find the functions of 0023, which have fewer arguments than these, and write
+listings of the highest grade, which leaves nothing out.
 """
 # ruff: noqa: S608  what is put together here are our own words
 
@@ -259,7 +260,7 @@ def upgrade() -> None:
     op.execute("DROP INDEX ix_listing_anchored, ix_listing_elsewhere")
     op.execute(f"""UPDATE listing SET closing = {_closing()},
         grade = greatest({_grade("merit", 0.09, "0.33, 0.39")}, {_grade("urgent_merit", 0.11, "0.41, 0.47")})""")
-    op.alter_column("listing", "grade", nullable=False)
+    op.alter_column("listing", "grade", nullable=False, server_default=sa.text("2"))
     op.create_check_constraint("remote_is_nowhere", "listing", "NOT remote OR latitude IS NULL")
     op.execute(f"""CREATE INDEX ix_listing_anchored ON listing (need, grade, {_BAND}, longitude)
         INCLUDE (latitude, {_SEARCHED}) WHERE anchored""")

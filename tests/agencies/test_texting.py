@@ -62,7 +62,9 @@ def test_a_code_answers(session: Db, words: str, becomes: Status, reason: str | 
     case = asked()
     assert "Thank you" in say(case, words)
     assert (status(session, case), case.referral.reason_code) == (becomes, reason)
-    names = session.scalars(select(Transition.by_name).where(Transition.referral_id == case.referral.id)).all()
+    names = session.scalars(
+        select(Transition.by_name).where(Transition.referral_id == case.referral.id).order_by(Transition.number)
+    ).all()
     assert names[-1] == "Rosa Diaz"
 
 
@@ -133,7 +135,9 @@ def test_the_same_text_twice_says_it_once(session: Db) -> None:
     case = asked()
     say(case, "A CODE")
     assert "Thank you" in say(case, "A CODE")
-    steps = session.scalars(select(Transition.new).where(Transition.referral_id == case.referral.id)).all()
+    steps = session.scalars(
+        select(Transition.new).where(Transition.referral_id == case.referral.id).order_by(Transition.number)
+    ).all()
     assert steps.count(Status.ACCEPTED) == 1
 
 

@@ -93,6 +93,16 @@ def test_every_page_holds_up(visit: Visit, email: str, start: str, options: dict
     assert not found, "\n".join(found)
 
 
+def test_a_service_is_printed_over_the_whole_sheet(visit: Visit) -> None:
+    # A sheet that lies on its side is wide enough for the places beside the page, which are not printed.
+    page = visit(WORKER, viewport={"width": 1000, "height": 740})
+    page.goto("/directory?need=food")
+    page.locator(".row__link").first.click()
+    page.emulate_media(media="print")
+    assert page.locator("main").evaluate("it => it.getBoundingClientRect().width") == 1000
+    assert not page.locator(".frame").is_visible()
+
+
 def test_the_pages_of_a_screening_hold_up(visit: Visit) -> None:
     page = visit(WORKER, viewport=SMALLEST)
     found: list[str] = []

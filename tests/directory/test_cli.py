@@ -41,10 +41,12 @@ def test_needs_are_counted_after_mapping_them_again(app: Flask, tmp_path: Path) 
 
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(app: Flask, tmp_path: Path) -> None:
     runner = app.test_cli_runner()
-    done = runner.invoke(args=["directory", "import", str(write(tmp_path, town())), "--dry-run"])
+    phones = [{"id": "x:100:", "service_id": SERVICE, "number": "(410) 276-6207"}]
+    done = runner.invoke(args=["directory", "import", str(write(tmp_path, town(phones=phones))), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "not kept" in " ".join(done.output.split())
     assert f"new service {SERVICE} Hot lunch" in done.output
+    assert "new phone x:100: (410) 276-6207" in done.output, "and no picture of a hundred"
     assert "1 services: 1 new" in runner.invoke(args=["directory", "import", str(tmp_path)]).output
 
 

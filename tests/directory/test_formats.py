@@ -406,6 +406,8 @@ rows:
         ("rows: [{table: service, cells: {name: a}}]", "gives “service” no id"),
         ("rows: [{table: service, cells: {id: a, castle: b}}]", "fills “castle”"),
         ("rows: [{table: service, of: castle, cells: {id: a}}]", "“castle”, which is no kind"),
+        ("{rows: [], climbed to: {a: {from: b, past: castle, number: c, next: d}}}", "past “castle”, which is no kind"),
+        ("{rows: [], climbed to: {a: {from: b}}}", "not written as a mapping"),
         ("rows: [{table: service, repeat: 1-999, cells: {id: a}}]", "more than 200 times"),
         ("rows: [{table: service, by: '(', cells: {id: a}}]", "not written as a mapping"),
         ("rows: [7]", "not written as a mapping"),
@@ -433,6 +435,7 @@ def test_a_mapping_that_nobody_understands_is_refused_in_one_sentence(tmp_path: 
         ("mon: 8:30:00 - 16:00:00 sat: 0:00:00 - 0:00:00", ["MO 08:30 16:00"]),
         ("8:30 a.m. to 5 p.m., Weekdays", ["MO,TU,WE,TH,FR 08:30 17:00"]),
         ("Sat 9:00 to 3:00pm", ["SA 09:00 15:00"]),
+        ("Monday - closed\nSat - 10am - noon", ["SA 10:00 12:00"]),
         ("Sat 7:00 to 9:00pm", None),  # in the morning, or in the evening?
         ("Mon 9:00-5:00", None),
         ("sat: 0:00:00 - 0:00:00", None),  # all day, or not at all?

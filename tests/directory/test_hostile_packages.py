@@ -108,7 +108,11 @@ ARCHIVES: dict[str, tuple[Pack, str]] = {
     "a link": (linked, "contacts.csv is a link"),
     "a way out": (lambda archive: archive.writestr("../../programs.csv", "id\n"), "leads out of the package"),
     "an absolute path": (lambda archive: archive.writestr("/programs.csv", "id\n"), "leads out of the package"),
-    "the same table again": (lambda archive: archive.writestr("x/services.csv", "id\n"), "is there twice"),
+    "the same table again": (lambda archive: archive.writestr("services_export.csv", "id\n"), "is there twice"),
+    "an older directory": (
+        lambda archive: archive.writestr("old/services.csv", "id\n"),
+        "belongs to another directory",
+    ),
 }
 
 
@@ -320,7 +324,7 @@ HOSTILE_JSON: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a number without end": (
         array(json.dumps(GOOD).replace('"active"', '"active", "minimum_age": 1' + "0" * 9_000)),
-        "is not a number",
+        "is not an age",
         ["Good"],
     ),
     "half of a character": (array(json.dumps({**GOOD, "name": "Good\ud83d"})), "", ["Good\ufffd"]),

@@ -9,6 +9,7 @@ from app.directory.hours import (
     Opening,
     Span,
     in_words,
+    is_open,
     next_opening,
     open_until,
     open_words,
@@ -186,6 +187,7 @@ def test_other_languages_write_times_their_own_way() -> None:
 )
 def test_whether_it_is_open_now(openings: list[Opening], moment: datetime, words: str | None) -> None:
     assert open_words(openings, moment, speak, ENGLISH) == words
+    assert is_open(openings, moment) == (words or "").startswith("open ")
 
 
 def test_every_second_week_counts_from_its_first() -> None:

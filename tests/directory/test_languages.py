@@ -20,6 +20,8 @@ from app.directory.languages import code_of, compared_as, name_of, read_list
         ("Haitian Creole", "ht"),
         ("American Sign Language", "ase"),
         ("Filipino", "tl"),
+        ("Filipino (Tagalog)", "tl"),
+        ("Español", "es"),
         # Which creole? And there is no such language.
         ("Creole", None),
         ("Portugese", None),
@@ -41,6 +43,7 @@ def test_a_language_has_a_code(text: str, code: str | None) -> None:
         ("Greek & Persian.", ["el", "fa"], True),
         ("Chinese (Mandarin), Tagalog", ["cmn", "tl"], True),
         ("Spanish,", ["es"], True),
+        ("Spanish / Español, Vietnamese / Tiếng Việt", ["es", "vi"], True),
         ("Spanish. Accommodations possible.", ["es"], False),
         ("Spanish, Language Line.", ["es"], False),
         ("Spanish, Mai Mai (Somali language)", ["es"], False),

@@ -29,6 +29,38 @@ def test_a_zip_is_a_package_also_with_a_folder_inside(tmp_path: Path) -> None:
     assert [row.cells["name"] for row in package.rows("services") if isinstance(row, Row)] == ["a"]
 
 
+def test_two_directories_side_by_side_are_refused_and_neither_is_mixed_into_the_other(tmp_path: Path) -> None:
+    files = {"east/services.csv": "id\n1\n", "west/services.csv": "id\n1\n", "west/phones.csv": "id\n1\n"}
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+            (tmp_path / "two" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "two" / name).write_text(text)
+    for path in (tmp_path / "two.zip", tmp_path / "two"):
+        with pytest.raises(PackageError, match=r"services\.csv is in east and in west\. Take in each"):
+            open_package(path)
+    (tmp_path / "two" / "west").rename(tmp_path / "two" / "east" / "old")
+    package = open_package(tmp_path / "two")
+    assert [(member.folder.name, member.file) for member in package.members.values()] == [("east", "services.csv")]
+    assert [problem.file for problem in package.problems] == ["east/old/phones.csv", "east/old/services.csv"]
+
+
+def test_a_table_counts_before_the_schema_of_its_name(tmp_path: Path) -> None:
+    for name in ("schema/service.json", "tables/service.csv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("{}")
+    package = open_package(tmp_path)
+    assert package.members["service"].file == "service.csv"
+    assert [problem.file for problem in package.problems] == ["service.json"]
+
+
+def test_tables_in_folders_of_their_own_are_one_directory(tmp_path: Path) -> None:
+    for name in ("core/services.csv", "people/contacts.csv", "core/datapackage.json", "people/datapackage.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    assert list(open_package(tmp_path).members) == ["services", "contacts"]
+
+
 def test_a_zip_bomb_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -207,6 +207,25 @@ def test_search(tmp_path: Path, criteria: dict[str, object], total: int) -> None
     assert (found.total, len(found.cards)) == (total, total)
 
 
+@pytest.mark.parametrize("criteria", [{"need": "food"}, {"text": "lunch"}, {}], ids=["need", "words", "anything"])
+def test_pages_of_more_than_is_counted_have_nobody_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, criteria: dict[str, str]
+) -> None:
+    monkeypatch.setattr(searching, "COUNTED", 8)
+    services = [{**town()["services"][0], "id": f"s{n}", "name": f"Lunch {n}"} for n in range(12)]
+    offers: list[Cells] = [{"id": f"o{n}", "service_id": f"s{n}", "location_id": LOCATION} for n in range(12)]
+    said = [{**town()["attributes"][0], "id": f"t{n}", "link_id": f"s{n}"} for n in range(12)]
+    shown_here = town(services=services, service_at_location=offers, attributes=said)
+    for name in ("phones", "languages", "schedules", "required_documents", "service_areas"):
+        shown_here[name] = []
+    import_directory(write(tmp_path, shown_here), "town")
+    pages = [searching.search(**criteria, limit=4, offset=offset) for offset in (0, 4)]  # type: ignore[arg-type]
+    names = [card.service for page in pages for card in page.cards]
+    assert [(page.total, page.more) for page in pages] == [(8, True), (8, True)]
+    assert len(set(names)) == 8
+    assert names == sorted(names)
+
+
 def test_organizations_are_found_by_name(tmp_path: Path) -> None:
     shown(tmp_path)
     assert [(line.name, line.services) for line in queries.organizations("harbor")] == [("Harbor Kitchen", 1)]

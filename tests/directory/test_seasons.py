@@ -40,7 +40,8 @@ def of_the_service_there(offer: Offer) -> dict[str, Any]:
 
 
 def schedule(session: DB, **said: Any) -> None:
-    session.add(Schedule(freq="WEEKLY", byday="MO", opens_at=time(9), closes_at=time(17), **said))
+    usual = {"freq": "WEEKLY", "byday": "MO", "opens_at": time(9), "closes_at": time(17)}
+    session.add(Schedule(**usual | said))
     session.flush()
 
 
@@ -62,6 +63,8 @@ def schedule(session: DB, **said: Any) -> None:
         ({"valid_from": date(2000, 1, 3), "valid_to": date(2000, 5, 31), "yearly": True}, True),
         ({"valid_from": date(2000, 9, 3), "valid_to": date(2000, 12, 1), "yearly": True}, False),
         ({"valid_from": TODAY, "withdrawn_at": datetime(2026, 1, 1, tzinfo=UTC)}, False),
+        ({"valid_from": TODAY, "freq": None, "byday": None}, False),  # a holiday is none of the usual hours
+        ({"valid_to": TODAY, "closed": True}, False),
     ],
 )
 def test_who_is_listed_anew(
@@ -73,6 +76,22 @@ def test_who_is_listed_anew(
     operations.turn_seasons(TODAY)
     operations.turn_seasons(TODAY)
     assert session.scalars(select(StaleService.service_id)).all() == ([offer.service.id] if turns else [])
+
+
+@pytest.mark.parametrize(
+    ("today", "ends", "turns"),
+    [
+        (date(2026, 12, 28), date(2000, 1, 2), True),  # a new year begins meanwhile
+        (date(2027, 1, 5), date(2000, 12, 15), True),
+        (date(2027, 1, 5), date(2000, 2, 1), False),
+        (date(2027, 3, 1), date(2000, 2, 29), True),  # not a day of this year
+        (date(2027, 4, 20), date(2000, 2, 29), False),
+    ],
+)
+def test_a_season_ends_every_year(session: DB, town: Town, today: date, ends: date, *, turns: bool) -> None:
+    schedule(session, service_id=town.offer().service.id, valid_to=ends, yearly=True)
+    operations.turn_seasons(today)
+    assert len(session.scalars(select(StaleService.service_id)).all()) == turns
 
 
 def test_hours_of_summer_are_over_when_summer_is(session: DB, town: Town) -> None:

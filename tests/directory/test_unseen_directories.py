@@ -20,6 +20,7 @@ from app.directory.models import (
     Location,
     Organization,
     Phone,
+    RequiredDocument,
     Schedule,
     Service,
     ServiceArea,
@@ -169,8 +170,8 @@ DIRECTORIES: tuple[Expected, ...] = (
         unseen.airtable,
         "HSDS 3 tables",
         (
-            "taxonomy_term 1, organization 6, location 5, service 6, service_at_location 7, phone 5, language 5, "
-            "schedule 5, attribute 6"
+            "taxonomy_term 1, organization 6, location 5, address 5, service 6, service_at_location 7, phone 5, "
+            "language 5, schedule 5, attribute 6"
         ),
         "food 6",
         (
@@ -275,6 +276,64 @@ DIRECTORIES: tuple[Expected, ...] = (
             *each("All Resources.csv", range(2, 9), "postal_code", "“410", "taken"),
         ),
     ),
+    Expected(
+        unseen.one_sheet_each,
+        "HSDS 3 tables",
+        (
+            "taxonomy_term 2, organization 2, location 3, address 3, service 5, service_at_location 5, phone 6, "
+            "language 2, schedule 6, service_area 2, required_document 2, attribute 5"
+        ),
+        "food 4, housing 1",
+        (
+            ("services.csv", 4, "number", "“call us” has no digits", "left out"),
+            ("services.csv", 6, "maximum_age", "“Adult” is not an age; it was left empty", "taken"),
+        ),
+    ),
+    Expected(
+        unseen.named_by_table,
+        "HSDS 3 tables",
+        "organization 1, location 3, address 2, service 1, service_at_location 2, phone 1, service_area 2",
+        "",
+        (
+            ("locations.csv", 4, "organization_id", "there is no organization “6a84f8e7", "taken"),
+            ("phones.csv", 3, "location_id", "there is no location “5bc27d13", "left out"),
+            ("services.csv", 2, "maximum_age", "“200” is not an age; it was left empty", "taken"),
+            ("services.csv", 3, "name", "is empty", "left out"),
+        ),
+    ),
+    Expected(
+        unseen.database_dump,
+        "Ohana CSV",
+        (
+            "taxonomy 1, taxonomy_term 2, organization 1, location 1, address 1, accessibility 2, service 2, "
+            "service_at_location 2, language 4, service_area 2, required_document 2, attribute 2"
+        ),
+        "food 1",
+        (("services.csv", 3, "status", "“{}” is none of active, inactive", "taken"),),
+    ),
+    Expected(
+        unseen.json_of_old_tables,
+        "HSDS JSON",
+        (
+            "taxonomy 1, taxonomy_term 1, organization 2, location 2, address 2, service 2, service_at_location 2, "
+            "language 3, attribute 2"
+        ),
+        "food 2",
+        (
+            ("eligibility.json", 2, "service_id", "is empty", "left out"),
+            ("services_taxonomy.json", 3, "link_id", "there is no service “a0j9”", "left out"),
+        ),
+    ),
+    Expected(
+        unseen.icarol_sites,
+        "iCarol CSV",
+        (
+            "taxonomy_term 1, organization 1, location 4, address 4, service 4, service_at_location 4, phone 4, "
+            "attribute 4"
+        ),
+        "food 4",
+        (("Resources.csv", 7, "organization_id", "there is no organization “77”", "left out"),),
+    ),
 )
 SAID_ONCE = ("is far from its ZIP code",)
 """Of coordinates that were put right: they are right from then on."""
@@ -370,6 +429,66 @@ def test_an_icarol_export_has_agencies_that_are_their_own_parents(session: DB, t
     at = at.join(Location, Location.id == ServiceAtLocation.location_id).where(Location.name == "West site")
     assert session.scalars(at).all() == ["Line 205"], "where another was given is closed"
     assert session.scalars(select(Location.confidential).where(Location.name == "West site")).one()
+
+
+def test_programs_are_given_at_the_site_they_are_listed_under(session: DB, tmp_path: Path) -> None:
+    taken_in(unseen.icarol_sites, tmp_path)
+    at = (
+        select(Service.name, Organization.name, Location.name)
+        .join(Organization, Organization.id == Service.organization_id)
+        .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)
+        .join(Location, Location.id == ServiceAtLocation.location_id)
+    )
+    assert {tuple(row) for row in session.execute(at)} == {
+        ("Agency pantry", "Dallas Care", "Dallas Care"),
+        ("Site pantry", "Dallas Care", "South site"),
+        ("Pantry above", "Dallas Care", "West hall"),
+        ("Own pantry", "Dallas Care", "Own pantry"),
+    }
+
+
+def test_what_stands_in_one_sheet_is_not_lost(session: DB, tmp_path: Path) -> None:
+    taken_in(unseen.one_sheet_each, tmp_path)
+    ages = select(Service.name, Service.minimum_age, Service.maximum_age, Service.status)
+    assert {tuple(row) for row in session.execute(ages)} == {
+        ("Night shelter", 18, None, "active"),
+        ("Teen meals", 13, 17, "active"),
+        ("Hot meals", None, None, "active"),
+        ("Formula", 0.5, 3, "active"),
+        ("Senior meals", 60, None, "inactive"),
+    }
+    assert hours_of(session, "Teen meals") == [("MO,TU,WE,TH,FR", time(15), time(19), None)]
+    lines = select(Address.address_1, Address.city, Address.postal_code).order_by(Address.source_id)
+    assert [tuple(row) for row in session.execute(lines)] == [
+        ("12 Main Ave", "Spokane", "99201"),
+        ("4 Hill St, Suite 3", "Spokane", "99202-1204"),
+        ("Spokane Valley, by the fountain", None, None),
+    ]
+    hill = select(Schedule.byday, Schedule.opens_at).join(Location, Location.id == Schedule.location_id)
+    assert {tuple(row) for row in session.execute(hill.where(Location.name == "Hill Kitchen"))} == {
+        ("TU,TH", time(11, 30)),
+        ("SA", time(10)),
+    }
+    phones = select(Phone.description, Phone.e164).join(Location, Location.id == Phone.location_id)
+    assert {tuple(row) for row in session.execute(phones)} == {("main", "+15095550101"), ("TDD", "+15095550111")}
+    teens = session.scalars(select(Service).where(Service.name == "Teen meals")).one()
+    assert teens.interpretation_services == "English, Spanish via interpreter"
+    assert session.scalars(select(Service.eligibility_description).where(Service.name == "Hot meals")).one() == "Anyone"
+
+
+def test_a_database_s_lists_are_lists(session: DB, tmp_path: Path) -> None:
+    taken_in(unseen.database_dump, tmp_path)
+    assert set(session.scalars(select(RequiredDocument.document))) == {"Photo ID", "Proof of address, any"}
+    assert set(session.scalars(select(ServiceArea.name))) == {"Colma", "Daly City"}
+    assert set(session.scalars(select(Language.code))) == {"en", "es", "zh"}
+    assert set(session.scalars(select(Service.eligibility_description))) == {"60+", None}
+
+
+def test_tables_of_older_versions_may_come_as_json(session: DB, tmp_path: Path) -> None:
+    taken_in(unseen.json_of_old_tables, tmp_path)
+    lunch = session.scalars(select(Service).where(Service.source_id == "a0j1")).one()
+    assert lunch.eligibility_description == "Kids and teens 18 and under"
+    assert set(session.scalars(select(Language.code))) == {"en", "es"}
 
 
 def test_rows_are_found_by_name_where_there_are_no_ids(session: DB, tmp_path: Path) -> None:

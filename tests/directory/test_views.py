@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import uuid
 import zipfile
 from dataclasses import replace
@@ -110,7 +111,18 @@ def test_a_long_list_comes_in_pages(client: FlaskClient) -> None:
     assert "1 to 20 of 22" in first
     assert "/directory?need=food&amp;page=2" in first
     assert "Pantry 21" in second
-    assert client.get("/directory?need=food&page=0").status_code == 422
+    for nonsense in ("0", "-1", "one", "9" * 30):
+        assert "1 to 20 of 22" in client.get(f"/directory?need=food&page={nonsense}").text
+
+
+@pytest.mark.usefixtures("maya")
+def test_what_was_looked_for_stays_in_the_form_when_some_of_it_is_wrong(client: FlaskClient) -> None:
+    make_service_at_location()
+    answer = client.get(f"/directory?q=pantry&near={'2' * 81}&open=true")
+    assert answer.status_code == 422
+    assert "This is too long. Use 80 characters at most." in answer.text
+    assert 'value="pantry"' in answer.text
+    assert re.search(r'<input[^>]* name="open"[^>]* checked', answer.text)
 
 
 # A service, to show and to hand over
@@ -428,3 +440,25 @@ def test_what_is_not_counted_is_said_to_be_more(client: FlaskClient, monkeypatch
     page = client.get("/directory?need=food").text
     assert "More than 2 places" in page
     assert "1 to 2 of more than 2" in page
+
+
+@pytest.mark.usefixtures("maya")
+@pytest.mark.parametrize(("looked_at", "said"), [(4, "3 places"), (3, "3 places"), (2, "More than 2 places")])
+def test_what_is_open_is_told_as_far_as_it_was_looked_through(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, looked_at: int, said: str
+) -> None:
+    monkeypatch.setattr(searching, "LOOKED_AT", looked_at)
+    for _number in range(3):
+        make_service_at_location()
+    with clock.held_at(datetime.fromisoformat("2026-03-02T15:00:00+00:00")):
+        assert said in client.get("/directory?need=food&open=true").text
+
+
+@pytest.mark.usefixtures("maya")
+def test_nobody_open_is_not_nobody_there(client: FlaskClient) -> None:
+    place = make_service_at_location()
+    with clock.held_at(datetime.fromisoformat("2026-03-02T13:00:00+00:00")):
+        page = client.get("/directory?need=food&open=true").text
+    assert "Nobody is known to be open now" in page
+    assert 'href="/directory?need=food"' in page
+    assert link(place) in client.get("/directory?need=food").text

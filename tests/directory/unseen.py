@@ -1,7 +1,7 @@
 """Directories as other cities and vendors publish them, each with faults of its own among good rows.
 
 All organizations are made up. What the files look like is not: column names, encodings, links and slips are those of
-directories that can be had (Ohana exports, HSDS 1.0 to 3.1, Open Referral UK, iCarol, Airtable, Excel).
+directories that can be had (Ohana exports and dumps, HSDS 1.0 to 3.1, Open Referral UK, iCarol, Airtable, Excel).
 
 What they say stands in `unseen_directories/`, as plain UTF-8 to be read by people; here each is packed as it was found.
 """
@@ -118,6 +118,31 @@ def lines_of_organizations(folder: Path) -> Path:
 def flat_of_codes(folder: Path) -> Path:
     """A 211's older flat export: small letters, tabs, taxonomy in numbered columns, codes whose names are not told."""
     return put(folder, tables("flat_of_codes", delimiter="\t"))
+
+
+def one_sheet_each(folder: Path) -> Path:
+    """A city's spreadsheet of three sheets: each row has its phones, hours, ages, areas and address in columns."""
+    return put(folder / "spokane", tables("one_sheet_each", "utf-8-sig"))
+
+
+def named_by_table(folder: Path) -> Path:
+    """A network of law offices: each column carries its table's name, ids are called uuid, addresses are one line."""
+    return put(folder / "gulf", tables("named_by_table"))
+
+
+def database_dump(folder: Path) -> Path:
+    """An Ohana directory copied out of PostgreSQL: lists in braces, t and f, columns of the application's own."""
+    return put(folder / "park", tables("database_dump"))
+
+
+def json_of_old_tables(folder: Path) -> Path:
+    """HSDS 1.1 out of Salesforce, one JSON file for each table, eligibility and categories in tables of their own."""
+    return put(folder, {file.name: file.read_bytes() for file in (WRITTEN / "json_of_old_tables").glob("*.json")})
+
+
+def icarol_sites(folder: Path) -> Path:
+    """A 211 that lists programs under the site where they are, and sites under sites."""
+    return put(folder, tables("icarol_sites"))
 
 
 def tables(directory: str, encoding: str = "utf-8", delimiter: str = ",") -> dict[str, bytes]:

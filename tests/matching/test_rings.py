@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from math import inf
+from operator import le
 from random import Random
 
 import pytest
@@ -28,7 +29,7 @@ from app.matching.candidates import Candidate, Question
 from app.matching.eligibility import Against, against, capacity
 from app.matching.models import Listing
 from app.matching.queries import Listings as Listed
-from app.matching.ranking import ROUNDING, URGENT_WEIGHTS, WEIGHTS, Parts, Ranking, Scored, order
+from app.matching.ranking import HIGHEST_GRADE, ROUNDING, URGENT_WEIGHTS, WEIGHTS, Parts, Ranking, Scored, order
 from app.matching.rings import Batch, Found, counts_as_near, scopes, search, within
 
 AT = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
@@ -36,6 +37,11 @@ OFFICE_HOURS, WEEKEND = (
     hours.typical_week((Opening(time(9), time(17), byday=days),), AT.date()) for days in ("MO,TU,WE,TH,FR", "SA,SU")
 )
 IDS = [uuid.UUID(int=n) for n in range(1, 61)]
+ZONES = ["America/New_York", "America/New_York", "America/Denver", "Pacific/Kiritimati"]  # in the last it is tomorrow
+
+
+def one_hour(of_the_week: int) -> bytes:
+    return (1 << of_the_week).to_bytes(hours.HOURS // 8, "little")
 
 
 def square(west: float, south: float, east: float, north: float) -> Polygon:
@@ -138,7 +144,7 @@ def some_place(random: Random, precisions: list[Precision]) -> Place:
             (random.uniform(-90, 90), random.uniform(-180, 180)),
         ]
     )
-    return Place(latitude, longitude, random.choice(precisions), "America/New_York", "", "MD", "")
+    return Place(latitude, longitude, random.choice(precisions), random.choice(ZONES), "", "MD", "")
 
 
 def some_candidate(random: Random, number: int, lives: Whereabouts) -> Candidate:
@@ -168,7 +174,7 @@ def some_candidate(random: Random, number: int, lives: Whereabouts) -> Candidate
         capacity=random.choice(["unknown", "unknown", "capacity", "waitlist", "no-capacity"]),
         capacity_at=AT - timedelta(days=random.randint(0, 120)),
         capacity_until=random.choice([None, AT, AT + timedelta(days=3)]),
-        hours=random.choice([None, OFFICE_HOURS, WEEKEND, bytes(21)]),
+        hours=random.choice([None, OFFICE_HOURS, WEEKEND, bytes(21), one_hour(random.randrange(hours.HOURS))]),
         time_zone=place.time_zone,
         history=random.choice([0.5, 0.5, 0.25, 0.875]),  # the same in the database's single precision
         history_n=0,
@@ -240,6 +246,16 @@ def test_nobody_farther_out_scores_more_than_the_bound(seed: int, reached: int) 
             assert distance <= scoring.reach(score, grade) <= scoring.reach(score) or distance > FARTHEST_MILES
 
 
+def test_the_less_is_wanted_the_farther_it_reaches() -> None:
+    scoring = Ranking(replace(some_case(1, 0)[0], urgent=False), AT)
+    scores = [step / 10_000 for step in range(10_001)]
+    for grade in range(HIGHEST_GRADE + 1):
+        reaches = [scoring.reach(score, grade) for score in scores]
+        assert reaches == sorted(reaches, reverse=True)
+        assert reaches[0] == FARTHEST_MILES
+        assert all(map(le, reaches, map(scoring.reach, scores)))
+
+
 @pytest.mark.parametrize("weights", [WEIGHTS, URGENT_WEIGHTS])
 def test_the_weights_are_parts_of_one(weights: Parts) -> None:
     assert sum(weights) == pytest.approx(1)
@@ -264,7 +280,8 @@ def test_the_database_gives_out_the_best_by_what_they_score(seed: int, size: int
     question, candidates = some_case(seed, size)
     assume(question.known_place)
     question = replace(question, urgent=False)
-    candidates = [one._replace(capacity_until=None) for one in candidates if one.area_id is None]
+    zone = question.place.time_zone if question.place else ""
+    candidates = [one._replace(capacity_until=None, time_zone=zone) for one in candidates if one.area_id is None]
     store(candidates)
     scoring = Ranking(question, AT)
     scores = {one.id: scoring.scored(one).score for one in candidates}

@@ -25,6 +25,7 @@ from app.db import db
 from app.directory import entries
 from app.directory.importing import import_directory
 from app.directory.models import Location, Organization, Phone, Service, ServiceArea
+from app.edge import NO_OBJECT, NOT_JSON, NOT_TEXT
 from app.publishing.hsds import BY_NAME
 from app.staff.operations import issue_token
 from tests.directory.packages import LOCATION, OFFER, ORGANIZATION, SERVICE, TERM, write
@@ -274,6 +275,9 @@ def test_a_withdrawn_service_is_not_found(session: Db, client: FlaskClient) -> N
         ("services", {"organization_id": TAXONOMY}, set()),
         ("services", {"modified_after": "2000-01-01"}, {SERVICE, SHELTER}),
         ("services", {"modified_after": "2100-01-01T00:00:00+00:00"}, set()),
+        ("services", {"modified_after": "2000-01-01t00:00:00z"}, {SERVICE, SHELTER}),
+        # A form sends its empty boxes, too.
+        ("services", {"organization_id": "", "modified_after": "", "page": "", "full": ""}, {SERVICE, SHELTER}),
         ("services", {"minimal": "true"}, {SERVICE, SHELTER}),
         ("organizations", {"search": "kitchen"}, {ORGANIZATION}),
         ("organizations", {"taxonomy_term_id": CHILD_TERM}, {ORGANIZATION}),
@@ -301,6 +305,8 @@ def test_lists_are_narrowed_down(client: FlaskClient, path: str, query: dict[str
 
 SQUARE = json.dumps({"type": "Polygon", "coordinates": [[[-77, 39], [-76, 39], [-76, 40], [-77, 40], [-77, 39]]]})
 
+CORNER = json.dumps({"type": "Polygon", "coordinates": [[[-77, 39], [-76, 39], [-77, 40], [-77, 39]]]})
+
 
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize(
@@ -310,6 +316,8 @@ SQUARE = json.dumps({"type": "Polygon", "coordinates": [[[-77, 39], [-76, 39], [
         ({"name": "Maryland"}, "21532", "20001"),
         ({"name": "nationwide"}, "99501", None),
         ({"name": "East side", "extent": SQUARE, "extent_type": "geojson"}, "21201", "21532"),
+        # Aberdeen lies in the box around this one, but beyond its long side.
+        ({"name": "Corner", "extent": CORNER, "extent_type": "geojson"}, "21201", "21001"),
         ({"name": "East side and friends"}, "21224", "21532"),  # nobody knows what that is: what is near counts
     ],
 )
@@ -337,11 +345,39 @@ def test_a_change_of_what_belongs_to_a_service_is_a_change_of_it(session: Db, cl
 
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize("name", LISTS)
-def test_post_asks_what_get_asks(client: FlaskClient, name: str) -> None:
+@pytest.mark.parametrize("sent_as", ["query_string", "json", "data"])
+def test_post_asks_what_get_asks(client: FlaskClient, name: str, sent_as: str) -> None:
     query = {"search": "o", "per_page": "1"}
-    answer = client.post(f"/hsds/v3/{name}", query_string=query)
+    found = client.get(f"/hsds/v3/{name}", query_string=query).get_json()
+    answer = client.post(f"/hsds/v3/{name}", **{sent_as: query})
     assert answer.status_code == 200
-    assert answer.get_json() == client.get(f"/hsds/v3/{name}", query_string=query).get_json()
+    assert answer.get_json() == found
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_post_may_ask_in_two_places_and_the_address_goes_first(client: FlaskClient) -> None:
+    body = {"organization_id": ORGANIZATION, "minimal": True, "search": "nobody is called this"}
+    answer = client.post("/hsds/v3/services?search=lunch", json=body)
+    assert [set(record) for record in answer.get_json()["contents"]] == [{"id", "modified_date"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        (b'{"page": 0}', 422, "page: Give the number of a page, from 1 on."),
+        (b'{"search": ["food"]}', 422, "search: Send text in quotes, or leave it out."),
+        (b'{"search": null}', 422, "search: Send text in quotes, or leave it out."),
+        (b'{"search": "\\u0000"}', 422, f"search: {NOT_TEXT}"),
+        (b'["food"]', 422, NO_OBJECT),
+        (b"{search", 400, NOT_JSON),
+        (b"", 200, None),
+    ],
+)
+def test_a_body_that_cannot_be_understood_is_said_in_a_sentence(
+    client: FlaskClient, body: bytes, status: int, sentence: str | None
+) -> None:
+    answer = client.post("/hsds/v3/services", data=body, content_type="application/json")
+    assert (answer.status_code, answer.get_json().get("error")) == (status, sentence)
 
 
 @pytest.mark.parametrize(
@@ -349,6 +385,7 @@ def test_post_asks_what_get_asks(client: FlaskClient, name: str) -> None:
     [
         ("page=0", "Give the number of a page, from 1 on."),
         ("per_page=501", "Ask for 1 to 500 records a page, or for format=ndjson to get all of them."),
+        ("per_page=0", "Ask for 1 to 500 records a page, or to 50000 when they are minimal."),
         ("per_page=many", "Ask for 1 to 500 records a page, or for format=ndjson to get all of them."),
         ("organization_id=7", "Give an id as this API writes them, such as 3f0c1d1e-0000-4000-8000-000000000001."),
         ("modified_after=yesterday", "Give a moment as ISO 8601 writes it, such as 2026-03-01T00:00:00Z."),
@@ -426,6 +463,15 @@ def test_a_stream_holds_everything_a_line_each(
     lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
     assert len(lines) == crowd
     assert lines == get(client, "services", full="true")["contents"]
+
+
+def test_a_stream_may_be_minimal(client: FlaskClient, crowd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.publishing.queries.AT_A_TIME", 4)
+    answer = client.get("/hsds/v3/services?format=ndjson&minimal=true&per_page=2")
+    assert answer.mimetype == "application/x-ndjson"
+    lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
+    assert len(lines) == crowd
+    assert lines == get(client, "services", minimal="true")["contents"]
 
 
 @pytest.mark.parametrize("path", ["services", "organizations", "service_at_locations"])
