@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from app.directory import mapping
 from app.directory.rows import BROKEN, Problem, Row, normal_name, rows
 
 HARMLESS_SIZE = 64 * 1024 * 1024
@@ -37,6 +38,8 @@ KINDS = TABLES | DOCUMENTS
 _ARCHIVES = frozenset({".zip", ".gz", ".7z", ".rar", ".tar", ".xlsx", ".xls"})
 _GZIP = ".gz"
 _DESCRIPTION = "datapackage"
+_OF_DIRECTORIES = frozenset(name for table in mapping.TABLES for name in (table.name, *table.files))
+"""What the files of a directory are called; of others there may be several, such as the notes in every folder."""
 _CHUNK = 1024 * 1024
 
 
@@ -142,7 +145,9 @@ class Package:
         others: set[PurePosixPath] = set()
         for member in members:
             name, here = self._name(member), member.folder
-            there = here if name == _DESCRIPTION else first.setdefault((name, member.kind in TABLES), here)
+            if name not in _OF_DIRECTORIES:
+                continue
+            there = first.setdefault((name, member.kind in TABLES), here)
             if here != there and len(here.parts) == len(there.parts):
                 raise PackageError(
                     f"{self.name} holds more than one directory: {member.file} is in {there} and in {here}."

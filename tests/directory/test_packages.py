@@ -61,6 +61,19 @@ def test_tables_in_folders_of_their_own_are_one_directory(tmp_path: Path) -> Non
     assert list(open_package(tmp_path).members) == ["services", "contacts"]
 
 
+def test_what_is_no_table_may_lie_in_every_folder(tmp_path: Path) -> None:
+    for name in (
+        "package.json",
+        "core/package.json",
+        "core/services.csv",
+        "people/package.json",
+        "people/contacts.csv",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    assert sorted(open_package(tmp_path).members) == ["contacts", "package", "services"]
+
+
 def test_a_zip_bomb_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
